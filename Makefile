@@ -1,0 +1,30 @@
+# One command each for a newcomer. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean setup
+
+NODES ?= 2
+IMAGE ?= cpu
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The classic builder is in every Docker; the newer one is a plug-in that distributions package apart.
+export DOCKER_BUILDKIT := 0
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## A fleet of containers with simulated GPUs, from bare to verdict (NODES=2, IMAGE=cpu or cuda)
+	ansible-playbook playbooks/sandbox.yml -i inventories/sandbox -e sandbox_nodes=$(NODES) -e sandbox_image=$(IMAGE)
+	ansible-playbook site.yml -i inventories/sandbox
+
+test: setup ## Everything: linters, unit and contract tests, the packages, and Molecule on real nodes
+	tests/run.sh
+
+lint: setup ## The linters at their strictest
+	tests/lint.sh
+
+clean: ## Remove everything that the others made
+	tests/sandbox/clean.sh
+
+setup:
+	@tests/sandbox/setup.sh

@@ -1,0 +1,45 @@
+"""Hold a node's variables against the argument specifications of the roles.
+
+A role's public variables carry its name as prefix. So a variable that has a role's prefix and is not in that role's specification is a
+mistake, most often a typing error, and would otherwise be ignored in silence.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def options_of(specification: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of all entry points of one ``meta/argument_specs.yml``."""
+    options: dict[str, Any] = {}
+    for entry_point in specification["argument_specs"].values():
+        options.update(entry_point.get("options") or {})
+    return options
+
+
+def unknown_variables(role: str, names: set[str], roles: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which of a node's variable names look like the role's but are not, with the nearest that is."""
+    mine = roles[role]
+    # ``ssh_`` must not claim what belongs to a role with a longer name.
+    others = tuple(f"{other}_" for other in roles if other != role and other.startswith(f"{role}_"))
+    messages = []
+    for name in sorted(names):
+        if not name.startswith(f"{role}_") or name in mine or name.startswith(others):
+            continue
+        near = get_close_matches(name, mine, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"see roles/{role}/README.md for its variables."
+        messages.append(f"found the variable {name}, expected one of the role {role}'s: {hint}")
+    return messages
+
+
+def wrong_values(role: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """Say which values are not of the type or among the choices that the role's specification names."""
+    given = {name: value for name, value in values.items() if name in options}
+    result = ArgumentSpecValidator(dict(options)).validate(given)
+    return [f"role {role}: {message}" for message in result.error_messages]

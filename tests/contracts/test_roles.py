@@ -1,0 +1,65 @@
+"""Every role keeps its contract: specification, defaults and README say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+
+
+def options(role: Path) -> dict[str, Any]:
+    specification = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())
+    found: dict[str, Any] = {}
+    for entry_point in specification["argument_specs"].values():
+        found.update(entry_point.get("options") or {})
+    return found
+
+
+def defaults(role: Path) -> dict[str, Any]:
+    return yaml.safe_load((role / "defaults" / "main.yml").read_text()) or {}
+
+
+@pytest.fixture(params=ROLES, ids=lambda path: path.name)
+def role(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def test_every_default_is_specified_and_every_option_has_a_default_or_is_required(role: Path) -> None:
+    specified = options(role)
+    given = defaults(role)
+    assert set(given) <= set(specified)
+    assert {name for name, option in specified.items() if not option.get("required")} == set(given)
+
+
+def test_the_specification_gives_the_same_default(role: Path) -> None:
+    specified = options(role)
+    for name, value in defaults(role).items():
+        if isinstance(value, str) and "{{" in value:
+            continue
+        assert specified[name].get("default", value) == value, name
+
+
+def test_public_variables_carry_the_role_name(role: Path) -> None:
+    assert all(name.startswith(f"{role.name}_") for name in options(role))
+
+
+def test_every_option_is_described(role: Path) -> None:
+    assert all(option.get("description") and option.get("type") for option in options(role).values())
+
+
+def test_every_default_is_commented(role: Path) -> None:
+    lines = (role / "defaults" / "main.yml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line and line[0].isalpha():
+            above = lines[number - 1]
+            assert above.startswith("#") or "#" in line, f"{role.name}/defaults/main.yml:{number + 1} has no comment"
+
+
+def test_the_readme_names_every_variable(role: Path) -> None:
+    readme = (role / "README.md").read_text()
+    assert [name for name in options(role) if name not in readme] == []

@@ -1,0 +1,80 @@
+"""The GPUs that the node's libnvidia-ml.so.1 reports, whatever library that is."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import NamedTuple
+
+LIBRARY = "libnvidia-ml.so.1"
+ERRORS = {
+    1: "ERROR_UNINITIALIZED",
+    2: "ERROR_INVALID_ARGUMENT",
+    3: "ERROR_NOT_SUPPORTED",
+    4: "ERROR_NO_PERMISSION",
+    6: "ERROR_NOT_FOUND",
+    9: "ERROR_DRIVER_NOT_LOADED",
+    12: "ERROR_LIBRARY_NOT_FOUND",
+    13: "ERROR_FUNCTION_NOT_FOUND",
+    15: "ERROR_GPU_IS_LOST",
+    18: "ERROR_LIB_RM_VERSION_MISMATCH",
+    999: "ERROR_UNKNOWN",
+}
+
+
+class NvmlError(Exception):
+    """An NVML call failed; the message is the name of the return value."""
+
+
+class Gpu(NamedTuple):
+    index: int
+    uuid: str
+    minor: int
+
+
+class Driver(NamedTuple):
+    version: str
+    gpus: tuple[Gpu, ...]
+
+
+def read(*, skip_lost: bool = False) -> Driver:
+    """Ask NVML for the driver's version and its GPUs; leave out those it cannot reach if told so."""
+    try:
+        library = ctypes.CDLL(LIBRARY)
+    except OSError:
+        raise NvmlError(ERRORS[12]) from None
+    _call(library.nvmlInit_v2)
+    try:
+        version = _text(library.nvmlSystemGetDriverVersion)
+        count = ctypes.c_uint()
+        _call(library.nvmlDeviceGetCount_v2, ctypes.byref(count))
+        gpus = []
+        for index in range(count.value):
+            try:
+                gpus.append(_gpu(library, index))
+            except NvmlError:
+                if not skip_lost:
+                    raise
+        return Driver(version, tuple(gpus))
+    finally:
+        library.nvmlShutdown()
+
+
+def _gpu(library: ctypes.CDLL, index: int) -> Gpu:
+    handle = ctypes.c_void_p()
+    _call(library.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(handle))
+    uuid = _text(library.nvmlDeviceGetUUID, handle)
+    minor = ctypes.c_uint()
+    _call(library.nvmlDeviceGetMinorNumber, handle, ctypes.byref(minor))
+    return Gpu(index, uuid, minor.value)
+
+
+def _call(function: ctypes._NamedFuncPointer, *arguments: object) -> None:
+    code = function(*arguments)
+    if code:
+        raise NvmlError(ERRORS.get(code, f"ERROR_{code}"))
+
+
+def _text(function: ctypes._NamedFuncPointer, *arguments: object) -> str:
+    buffer = ctypes.create_string_buffer(96)
+    _call(function, *arguments, buffer, ctypes.c_uint(len(buffer)))
+    return buffer.value.decode()

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The linters, each at its strictest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+ruff check .
+ruff format --check .
+mypy plugins tests/unit tests/contracts tests/benchmarks
+ansible-lint --offline --config-file .config/ansible-lint.yml

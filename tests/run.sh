@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The whole test suite: what is quick and fails often first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n=== %s (%s)\n' "$1" "$(date +%T)"; }
+
+step "linters"
+tests/lint.sh
+step "unit and contract tests"
+python -m pytest
+step "the local fleet: check, converge, idempotence, verify, faults"
+molecule test --all --destroy always

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Remove everything that `make demo` and `make test` made: containers, volumes, networks, images, caches, reports, and the engine if it was started here.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$root"
+
+if docker info >/dev/null 2>&1; then
+    docker ps --all --quiet --filter label=gpu.fleet.sandbox | xargs --no-run-if-empty docker rm --force --volumes
+    docker network ls --quiet --filter label=gpu.fleet.sandbox | xargs --no-run-if-empty docker network rm
+    docker images --quiet --filter label=gpu.fleet.sandbox | sort -u | xargs --no-run-if-empty docker rmi --force
+    docker images --quiet 'gpu-fleet-sandbox/*' | sort -u | xargs --no-run-if-empty docker rmi --force
+fi
+if [ -s .cache/dockerd.pid ] && [ "$(ps -o comm= -p "$(cat .cache/dockerd.pid)" 2>/dev/null)" = dockerd ]; then
+    echo "clean: stopping the Docker engine that was started here"
+    kill "$(cat .cache/dockerd.pid)"
+fi
+if [ -s .cache/installed-packages ]; then
+    echo "clean: these system packages were installed and stay; remove them with: apt-get purge $(sort -u .cache/installed-packages | xargs)"
+fi
+rm -rf .venv .cache .sandbox .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis dist reports inventories/sandbox/more.yml
+find . -name __pycache__ -type d -prune -exec rm -rf {} +
