@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from contracts.role_tables import ROOT, defaults, options, table
 
-ROOT = Path(__file__).parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
-
-
-def options(role: Path) -> dict[str, Any]:
-    specification = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())
-    found: dict[str, Any] = {}
-    for entry_point in specification["argument_specs"].values():
-        found.update(entry_point.get("options") or {})
-    return found
-
-
-def defaults(role: Path) -> dict[str, Any]:
-    return yaml.safe_load((role / "defaults" / "main.yml").read_text()) or {}
 
 
 @pytest.fixture(params=ROLES, ids=lambda path: path.name)
@@ -60,6 +46,5 @@ def test_every_default_is_commented(role: Path) -> None:
             assert above.startswith("#") or "#" in line, f"{role.name}/defaults/main.yml:{number + 1} has no comment"
 
 
-def test_the_readme_names_every_variable(role: Path) -> None:
-    readme = (role / "README.md").read_text()
-    assert [name for name in options(role) if name not in readme] == []
+def test_the_readme_holds_the_table_made_from_the_specification(role: Path) -> None:
+    assert table(role) in (role / "README.md").read_text(), "run: python tests/contracts/role_tables.py"

@@ -1,0 +1,64 @@
+"""A mistyped inventory must not look green: what validate.yml refuses, and what it says. It connects to nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+
+
+def validate(inventory: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PLAYBOOK, "playbooks/validate.yml", "-i", inventory, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    return tmp_path / "hosts.yml"
+
+
+def test_the_template_says_which_file_to_edit() -> None:
+    result = validate("gpu_fleet")
+    assert result.returncode != 0
+    assert "gpu_fleet/hosts.yml" in result.stdout
+    assert "Nothing was changed" in result.stdout
+
+
+def test_no_group_gpu_nodes_is_refused_even_under_a_limit(inventory: Path) -> None:
+    inventory.write_text("servers: {hosts: {a: }}\n")
+    assert "0 hosts in the group gpu_nodes" in validate(str(inventory)).stdout
+    result = validate(str(inventory), "--limit", "a")
+    assert result.returncode != 0
+
+
+def test_a_good_inventory_passes(inventory: Path) -> None:
+    inventory.write_text("gpu_nodes: {hosts: {a: {gpu_readiness_level: passive, my_own_variable: 1}}}\n")
+    result = validate(str(inventory))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("gpu_readiness_levle: passive", "did you mean gpu_readiness_level?"),
+        ("gpu_readiness_level: thorough", "value of gpu_readiness_level must be one of"),
+        ("gpu_readiness_timeout_s: soon", "gpu_readiness_timeout_s"),
+        ("jupyter_workspaces: [{nmae: a}]", "nmae"),
+    ],
+)
+def test_a_mistyped_variable_is_refused(inventory: Path, variable: str, message: str) -> None:
+    inventory.write_text(f"gpu_nodes: {{hosts: {{a: {{{variable}}}}}}}\n")
+    result = validate(str(inventory))
+    assert result.returncode != 0
+    assert message in result.stdout + result.stderr
+
+
+def test_a_variable_that_needs_a_fact_of_the_node_is_left_to_the_role(inventory: Path) -> None:
+    inventory.write_text("gpu_nodes: {hosts: {a: {gpu_readiness_timeout_s: \"{{ ansible_facts['processor_count'] }}\"}}}\n")
+    assert validate(str(inventory)).returncode == 0
