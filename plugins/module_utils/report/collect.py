@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import redact
-from .finding import Finding, Subject, trouble
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import FAIL, Finding, Subject
+from ansible_collections.gpu.fleet.plugins.module_utils.verdict import UNKNOWN, verdict
+
+from . import identity, redact
+from .findings import read, trouble
 from .node import VERDICTS, Node, ordered
 
 
@@ -23,17 +25,16 @@ class Heard:
 
 def node(name: str, heard: Heard, now: str) -> Node:
     """Return the node as this run found it."""
-    verdict, findings, observation = _measured(heard.readiness)
+    findings: list[Finding] = []
+    if heard.failed:
+        findings.append(_failed_step(name, heard.failed))
     if heard.unreachable:
         said = redact.text(str(heard.unreachable).strip())
         findings.append(
             trouble("reach", f"found no SSH connection ({said}), expected one: try `ssh {name}`, then run again with --limit {name}")
         )
-        verdict = "unknown"
-    if heard.failed:
-        findings.append(_step(heard.failed))
-        verdict = "not_ready"
-    if not findings:
+    measured = _measured(heard.readiness)
+    if heard.readiness is None and not findings:
         findings.append(
             trouble(
                 "measured",
@@ -41,52 +42,58 @@ def node(name: str, heard: Heard, now: str) -> Node:
                 f"see this run's output for the step that stopped, then run again with --limit {name}",
             )
         )
+    findings += measured.troubles
+    every = findings + measured.findings
     return Node(
         name=name,
-        verdict=verdict,
-        findings=ordered(findings),
+        verdict=verdict(every) if findings else measured.verdict,
+        findings=ordered(every),
         in_run=True,
         measured_at=now,
         expected_verdict=heard.expected_verdict,
-        observation=observation,
+        hardware=identity.hardware(measured.observation),
+        observation=measured.observation,
     )
 
 
-def _measured(readiness: Any) -> tuple[str, list[Finding], Any]:
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a readiness says, and what is wrong with how it says it."""
+
+    verdict: str
+    findings: list[Finding]
+    observation: Any
+    troubles: list[Finding]
+
+
+def _measured(readiness: Any) -> _Measured:
     if readiness is None:
-        return "unknown", [], None
-    if not isinstance(readiness, Mapping):
-        return "unknown", [trouble("report", f"found a readiness that is {type(readiness).__name__}, expected a mapping")], None
-    clean = redact.data(readiness)
-    listed = clean.get("findings")
-    findings = [Finding.read(item) for item in listed] if isinstance(listed, list) else []
-    verdict = clean.get("verdict")
-    if not isinstance(listed, list) or verdict not in VERDICTS:
-        findings.append(
-            trouble(
-                "report",
-                f"found verdict {verdict!r} and findings of type {type(listed).__name__}, "
-                f"expected one of {', '.join(VERDICTS)} and a list: use the same version of gpu.fleet for module and report",
-            )
-        )
-        verdict = "unknown"
-    elif verdict == "ready" and any(finding.status == "error" for finding in findings):
-        verdict = "unknown"  # a finding that the report could not read: an error is never ready
-    return str(verdict), findings, clean.get("observation")
+        return _Measured(UNKNOWN, [], None, [])
+    if not isinstance(readiness, dict):
+        return _Measured(UNKNOWN, [], None, [trouble("report", f"found a readiness that is {type(readiness).__name__}, expected a mapping")])
+    said, listed, observation = readiness.get("verdict"), redact.data(readiness.get("findings")), readiness.get("observation")
+    if isinstance(listed, list) and said in VERDICTS:
+        return _Measured(str(said), [read(item) for item in listed], observation, [])
+    problem = trouble(
+        "report",
+        f"found verdict {said!r} with findings of type {type(listed).__name__}, expected one of {', '.join(VERDICTS)} with a list: "
+        "use one version of gpu.fleet for measuring and reporting",
+    )
+    return _Measured(UNKNOWN, [read(item) for item in listed] if isinstance(listed, list) else [], observation, [problem])
 
 
-def _step(failed: Any) -> Finding:
-    step = failed if isinstance(failed, Mapping) else {"message": str(failed)}
+def _failed_step(name: str, failed: Any) -> Finding:
+    step = failed if isinstance(failed, dict) else {"message": failed}
     where = ": ".join(redact.text(str(step[key])) for key in ("role", "task") if step.get(key))
     said = redact.text(str(step.get("message") or "it gave no reason").strip())
     return Finding(
         check="provision",
-        subject=Subject("node", "", None),
-        status="fail",
-        observed="a failed step",
-        expected="every step succeeds",
-        source=where,
+        subject=Subject("node", name),
+        status=FAIL,
+        message=f"{where}: {said}" if where else said,
+        observed="a step that failed",
+        expected="no step fails",
+        source=where or None,
         action="investigate",
         kills_job=True,
-        message=f"{where}: {said}" if where else said,
     )

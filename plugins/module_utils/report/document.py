@@ -47,7 +47,7 @@ def _node(fleet: Fleet, node: Node) -> dict[str, Any]:
         "driver": hardware.driver or None,
         "actions": list(node.actions),
         "result": f"nodes/{file_name(node.name)}",
-        "findings": [finding.as_dict() for finding in node.findings],
+        "findings": [finding.to_plain() for finding in node.findings],
     }
 
 

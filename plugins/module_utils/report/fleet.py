@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+
 from . import words
-from .finding import Finding, severity
+from .findings import severity
 from .gate import Gate
 from .node import VERDICTS, Node
 

@@ -32,7 +32,7 @@ def judge(node: Node, accept: Collection[str]) -> Gate:
     if node.verdict in wanted:
         return Gate(accepted=True, message=f"{node.name} is {verdict}, as expected" if node.expected_verdict else f"{node.name} is {verdict}")
     reasons = [
-        f"{finding.check} ({words.subject(finding.subject)}): {finding.message}{_next_step(finding.action)}" for finding in node.wrong[:_FINDINGS_TOLD]
+        f"{finding.check} ({words.whom_exactly(finding.subject)}): {finding.message}{_next_step(finding.action)}" for finding in node.wrong[:_FINDINGS_TOLD]
     ]
     more = len(node.wrong) - len(reasons)
     if more > 0:

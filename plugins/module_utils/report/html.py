@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import words
 from .fleet import Fleet, problems
+from .fleetmap import FROM_NODES, fleet_map
 from .gate import Gate
 from .node import Node
 from .plot import figure
@@ -61,6 +62,7 @@ def page(fleet: Fleet) -> str:
         fleet=fleet,
         counts=[(verdict, words.VERDICT_WORDS[verdict], amount) for verdict, amount in reversed(fleet.counts.items())],
         made=words.moment(fleet.about.now.isoformat()),
+        map=fleet_map(fleet.nodes) if len(fleet.nodes) >= FROM_NODES else "",
         problems=problems(fleet.nodes)[:_PROBLEMS],
         problems_hidden=max(0, len(problems(fleet.nodes)) - _PROBLEMS),
         plain=views[:PLAIN_NODES],
@@ -78,7 +80,7 @@ def pack(entries: Iterable[tuple[str, str, str]]) -> str:
     listed = list(entries)
     if not listed:
         return ""
-    return base64.b64encode(gzip.compress(json.dumps(listed, ensure_ascii=False).encode(), compresslevel=6, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(json.dumps(listed).encode(), compresslevel=6, mtime=0)).decode()
 
 
 def _view(fleet: Fleet, node: Node, most: int) -> NodeView:

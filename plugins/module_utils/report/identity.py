@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .finding import Finding
+from . import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,40 +17,23 @@ class Hardware:
     driver: str
 
 
-def hardware(observation: Any, findings: Iterable[Finding]) -> Hardware:
-    """Return what the observation says, and where it says nothing what the checks found."""
-    seen = observation if isinstance(observation, Mapping) else {}
-    found = {finding.check: finding.observed for finding in findings if finding.subject.kind == "node"}
-    driver = reading(seen.get("driver_version"))
-    if driver is None and isinstance(seen.get("driver"), Mapping):
-        driver = reading(seen["driver"].get("version"))
-    if driver is None:
-        driver = found.get("driver_version")
-    return Hardware(_gpus(seen, found), driver if isinstance(driver, str) else "")
-
-
-def reading(data: Any) -> Any:
-    """Return a reading's value; None where it has none."""
-    if isinstance(data, Mapping):
-        return data.get("value")
-    return data
-
-
-def _gpus(seen: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    gpus = reading(seen.get("gpus"))
+def hardware(observation: Any) -> Hardware:
+    """Return what NVML said, and where it said nothing what the PCI bus and the kernel module say."""
+    gpus = _known(observation, "nvml", "gpus")
+    driver = _known(observation, "nvml", "driver_version") or _known(observation, "kernel_module", "version")
     if isinstance(gpus, list):
-        names = Counter(_name(gpu) for gpu in gpus)
-        return ", ".join(f"{amount} × {name}" for name, amount in names.most_common()) or "no GPU"
-    amount, model = found.get("gpu_count"), found.get("gpu_model")
-    if isinstance(amount, int) and isinstance(model, str):
-        return f"{amount} × {_short(model)}"
-    return ""
+        models = Counter(str(_known(gpu, "name") or _known(gpu, "state") or "unreadable").removeprefix("NVIDIA ") for gpu in gpus)
+        text = ", ".join(f"{amount} × {model}" for model, amount in models.most_common()) or "none"
+    else:
+        on_bus = _known(observation, "pci", "gpus")
+        text = f"{len(on_bus)} on the PCI bus" if isinstance(on_bus, list) else ""
+    return Hardware(redact.text(text), redact.text(driver) if isinstance(driver, str) else "")
 
 
-def _name(gpu: Any) -> str:
-    name = reading(gpu.get("name") or gpu.get("model")) if isinstance(gpu, Mapping) else None
-    return _short(name) if isinstance(name, str) and name else "unknown GPU"
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("NVIDIA ").strip()
+def _known(data: Any, *path: str) -> Any:
+    """Follow a path through mappings and readings; None where it ends or a reading has no value."""
+    for name in path:
+        data = data.get(name) if isinstance(data, dict) else None
+        if isinstance(data, dict) and len(data) == 1 and data.keys() <= {"value", "unsupported", "unreadable"}:
+            data = data.get("value")
+    return data

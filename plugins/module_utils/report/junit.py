@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+
 from . import words
-from .finding import Finding
 from .fleet import Fleet
 from .node import Node
 
@@ -65,7 +66,7 @@ def _cases(fleet: Fleet, node: Node) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _line(finding: Finding) -> str:
-    parts = [f"{words.subject(finding.subject)}: {finding.status}: {finding.message}"]
+    parts = [f"{words.whom_exactly(finding.subject)}: {finding.status}: {finding.message}"]
     for label, value in (("found", words.value(finding.observed)), ("expected", words.value(finding.expected)), ("source", finding.source)):
         if value:
             parts.append(f"{label} {value}")

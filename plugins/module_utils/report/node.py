@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from . import identity, words
-from .finding import ACTIONS, Finding, severity, trouble
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.verdict import DEGRADED, NOT_READY, READY, UNKNOWN
 
-VERDICTS: Final = ("not_ready", "unknown", "degraded", "ready")  # the worst first
+from . import identity, redact, words
+from .findings import COST, is_wrong, read, severity, trouble
+
+VERDICTS: Final = (NOT_READY, UNKNOWN, DEGRADED, READY)  # the worst first
 RECORD_SCHEMA: Final = 1
 
 
@@ -28,23 +30,19 @@ class Node:
     in_run: bool
     measured_at: str  # ISO time of this result; "" where there never was one
     expected_verdict: str  # "" where the inventory expects none
-    observation: Any
+    hardware: identity.Hardware
+    observation: Any  # as the node gave it: redacted where it is written
 
     @property
     def wrong(self) -> tuple[Finding, ...]:
         """The findings that somebody has to look at."""
-        return tuple(finding for finding in self.findings if finding.wrong)
+        return tuple(finding for finding in self.findings if is_wrong(finding))
 
     @property
     def actions(self) -> tuple[str, ...]:
         """What the findings ask for, the costliest first."""
-        asked = {finding.action for finding in self.findings if finding.wrong} - {"none"}
-        return tuple(sorted(asked, key=lambda action: -ACTIONS.index(action) if action in ACTIONS else 0))
-
-    @property
-    def hardware(self) -> identity.Hardware:
-        """Its GPUs and driver, as far as they were read."""
-        return identity.hardware(self.observation, self.findings)
+        asked = {finding.action for finding in self.wrong} - {"none"}
+        return tuple(sorted(asked, key=lambda action: -COST[action]))
 
     def age(self, now: datetime) -> str:
         """Say that and how the result is not of this run; "" where it is."""
@@ -62,8 +60,8 @@ class Node:
             "verdict": self.verdict,
             "expected_verdict": self.expected_verdict or None,
             "measured_at": self.measured_at or None,
-            "findings": [finding.as_dict() for finding in self.findings],
-            "observation": self.observation,
+            "findings": [finding.to_plain() for finding in self.findings],
+            "observation": redact.data(self.observation),
         }
 
 
@@ -74,7 +72,7 @@ def ordered(findings: list[Finding]) -> tuple[Finding, ...]:
 
 def from_record(name: str, record: Any) -> Node:
     """Return the node of an earlier run. Raises UnreadableError, with what was found and expected."""
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         raise UnreadableError(f"found {type(record).__name__}, expected a mapping")
     if record.get("schema") != RECORD_SCHEMA:
         raise UnreadableError(f"found schema {record.get('schema')!r}, expected {RECORD_SCHEMA}")
@@ -88,18 +86,28 @@ def from_record(name: str, record: Any) -> Node:
     return Node(
         name=name,
         verdict=str(record["verdict"]),
-        findings=ordered([Finding.read(item) for item in findings]),
+        findings=ordered([read(item) for item in findings]),
         in_run=False,
         measured_at=str(record.get("measured_at") or ""),
         expected_verdict=str(record.get("expected_verdict") or ""),
-        observation=record.get("observation"),
+        hardware=identity.hardware(record.get("observation")),
+        observation=None,
     )
 
 
 def never_measured(name: str) -> Node:
     """Return a node of which nothing is known."""
     message = f"found no result of this node, expected one: measure it with --limit {name}"
-    return Node(name, "unknown", (trouble("measured", message),), in_run=False, measured_at="", expected_verdict="", observation=None)
+    return Node(
+        name=name,
+        verdict=UNKNOWN,
+        findings=(trouble("measured", message),),
+        in_run=False,
+        measured_at="",
+        expected_verdict="",
+        hardware=identity.hardware(None),
+        observation=None,
+    )
 
 
 def _ago(stamp: str, now: datetime) -> str:

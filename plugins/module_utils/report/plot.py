@@ -11,7 +11,7 @@ from typing import Final
 from markupsafe import Markup
 
 from . import words
-from .finding import Limit
+from .findings import Limit
 from .series import Column, Point, Series, histogram, quantile
 
 DOTS_UP_TO: Final = 64  # nodes; above it bands
@@ -22,10 +22,10 @@ _TOP: Final = 14
 _RIGHT: Final = 12
 _HISTOGRAM: Final = 96
 _WIDEST: Final = 1040
-_NARROWEST: Final = 320
+_NARROWEST: Final = 352
 _OUTLIERS: Final = 300
 _BINS: Final = 160
-_SOURCE_LENGTH: Final = 44
+_LETTER: Final = 6.4  # the width of a letter of a label, with some room
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,9 @@ class Figure:
 
     title: str
     unit: str
-    summary: str
+    spread: str
+    gate: str
+    missed: str  # how many values fail; "" where none does
     svg: Markup
     width: int
 
@@ -71,26 +73,27 @@ def figure(series: Series) -> Figure:
     else:
         marks, bottom = _bands(series, frame, values), 24
     full = math.ceil(frame.right + _RIGHT + (0 if dots else _HISTOGRAM))
+    said = _said(series, values)
     body = Markup("").join([*_grid(frame), *_gates(_groups(series.columns, DOTS_UP_TO if dots else _BINS), frame), *marks, *_gate_labels(series, frame)])
     return Figure(
         title=series.check.replace("_", " "),
         unit=series.unit,
-        summary=_summary(series, values),
+        **said,
         svg=Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-            full, _HEIGHT + bottom, f"{series.check}: {_summary(series, values)}", body
+            full, _HEIGHT + bottom, f"{series.check}: {'; '.join(said.values())}", body
         ),
         width=full,
     )
 
 
-def _summary(series: Series, values: list[float]) -> str:
-    spread = f"{words.count(len(values), 'value')} on {words.count(len(series.columns), 'node')}, "
-    spread += f"median {words.with_unit(quantile(values, 0.5), series.unit)}, {words.number(values[0])} to {words.number(values[-1])}"
-    if not series.gates:
-        return spread + "; no gate"
-    gates = words.listing((f"{words.limit(gate)} ({source})" if source else words.limit(gate) for gate, source in series.gates), 3)
-    missed = "all within" if not series.missed else f"{series.missed:,} outside"
-    return f"{spread}; {missed} the gate {gates}"
+def _said(series: Series, values: list[float]) -> dict[str, str]:
+    gates = words.listing((f"{words.limit(gate)}: {source}" if source else words.limit(gate) for gate, source in series.gates), 3)
+    return {
+        "spread": f"median {words.number(quantile(values, 0.5))}, {words.number(values[0])} to {words.number(values[-1])}, "
+        f"{words.count(len(values), 'value')} on {words.count(len(series.columns), 'node')}",
+        "gate": f"gate {gates}" if gates else "no gate",
+        "missed": f"{series.missed:,} of {len(values):,} fail" if series.missed else "",
+    }
 
 
 def _span(values: Sequence[float], gates: Sequence[float]) -> tuple[float, float]:
@@ -138,8 +141,9 @@ def _gates(groups: Sequence[Sequence[Column]], frame: _Frame) -> Iterator[Markup
 
 def _gate_labels(series: Series, frame: _Frame) -> Iterator[Markup]:
     for gate, source in series.gates[:4]:
-        short = source if len(source) <= _SOURCE_LENGTH else source[: _SOURCE_LENGTH - 1] + "…"
-        label = f"{words.limit(gate)} · {short}" if short else words.limit(gate)
+        label = f"{words.limit(gate)} · {source}" if source else words.limit(gate)
+        most = int(frame.width / _LETTER)
+        label = label if len(label) <= most else label[: most - 1] + "…"
         y = frame.y(gate.value) + (12 if gate.minimum else -5)
         yield Markup('<text class="gate-label" x="{}" y="{}">{}<title>{}</title></text>').format(frame.right - 3, round(y, 1), label, source)
 
@@ -157,6 +161,10 @@ def _mark(point: Point, node: str, unit: str, x: float, y: float) -> Markup:
 def _dots(series: Series, frame: _Frame, slot: float) -> Iterator[Markup]:
     for place, column in enumerate(series.columns):
         middle = _LEFT + (place + 0.5) * slot
+        if place % 2:
+            yield Markup('<rect class="every-other" x="{}" width="{}" y="{}" height="{}"/>').format(
+                round(middle - slot / 2, 1), round(slot, 1), _TOP, _HEIGHT - _TOP
+            )
         step = min(9.0, slot * 0.8 / len(column.points))
         reach = max(6.0, step * len(column.points) / 2)
         y = frame.y(quantile(sorted(point.value for point in column.points), 0.5))
@@ -169,11 +177,11 @@ def _dots(series: Series, frame: _Frame, slot: float) -> Iterator[Markup]:
 
 
 def _upright(columns: Sequence[Column], slot: float) -> bool:
-    return max(len(_short(column.node)) for column in columns) * 6.6 + 6 > slot
+    return max(len(_short(column.node)) for column in columns) * _LETTER + 8 > slot
 
 
 def _name_room(columns: Sequence[Column], slot: float) -> int:
-    return int(max(len(_short(column.node)) for column in columns) * 6.2) + 14 if _upright(columns, slot) else 24
+    return int(max(len(_short(column.node)) for column in columns) * _LETTER) + 14 if _upright(columns, slot) else 24
 
 
 def _name(node: str, x: float, *, upright: bool) -> Markup:
@@ -233,7 +241,7 @@ def _side(frame: _Frame, values: list[float], bins: int = 40) -> Iterator[Markup
         if amount:
             wide = max(1.0, amount / max(counts) * (_HISTOGRAM - 20))
             low = frame.low + (frame.high - frame.low) * place / bins
-            yield Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
+            yield Markup('<rect class="count" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
                 frame.right + 10,
                 round(_HEIGHT - (place + 1) * tall + 0.5, 1),
                 round(wide, 1),

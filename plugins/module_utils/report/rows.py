@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+
 from . import words
-from .finding import Finding, Quantity
+from .findings import Quantity, is_wrong
 
 _VALUES_TOLD = 3
 
@@ -18,6 +20,7 @@ class Row:
     status: str
     check: str
     subject: str
+    id: str  # of a GPU, link or pair; "" for a node and for several
     found: str
     expected: str
     source: str
@@ -30,7 +33,7 @@ def rows(findings: Iterable[Finding]) -> tuple[Row, ...]:
     gathered: dict[object, list[Finding]] = {}
     for place, finding in enumerate(findings):
         said = finding.message if finding.status == "skip" else ""
-        key = place if finding.wrong else (finding.check, finding.status, str(finding.expected), finding.source, finding.subject.kind, said)
+        key = place if is_wrong(finding) else (finding.check, finding.status, str(finding.expected), finding.source, finding.subject.kind, said)
         gathered.setdefault(key, []).append(finding)
     return tuple(_row(group) for group in gathered.values())
 
@@ -42,10 +45,11 @@ def _row(group: list[Finding]) -> Row:
     return Row(
         status=first.status,
         check=first.check,
-        subject=words.subject(first.subject) if alone else words.count(len(group), kind),
+        subject=words.whom(first.subject) if alone else words.count(len(group), kind),
+        id=first.subject.id if alone and first.subject.kind != "node" and first.subject.index is not None else "",
         found=words.value(first.observed) if alone else _together(group),
         expected=words.value(first.expected),
-        source=first.source,
+        source=first.source or "",
         action="" if first.action == "none" else first.action,
         message=first.message if alone or first.status == "skip" else "",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import words
-from .finding import Limit, Quantity
+from .findings import Limit, Quantity
 from .node import Node
 
 
@@ -62,11 +62,11 @@ def measured(nodes: Iterable[Node]) -> tuple[Series, ...]:
             key = (finding.check, quantity.unit)
             index = finding.subject.index
             place = -1 if index is None else index
-            point = Point(words.subject(finding.subject), quantity.value, finding.status)
+            point = Point(words.whom_exactly(finding.subject), quantity.value, finding.status)
             points.setdefault(key, {}).setdefault(node.name, []).append((place, finding.subject.id, point))
             for gate in Limit.read(finding.expected):
                 limits.setdefault(key, {}).setdefault(node.name, {})[gate] = None
-                gates.setdefault(key, {}).setdefault(gate, finding.source)
+                gates.setdefault(key, {}).setdefault(gate, finding.source or "")
     return tuple(
         Series(
             check,

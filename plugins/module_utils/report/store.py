@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from .node import Node, UnreadableError, from_record
 
+NODES: Final = "nodes"  # the folder of the nodes' results
 _LONGEST: Final = 150
 
 

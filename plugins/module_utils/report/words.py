@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from .finding import Limit, Quantity, Subject
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Subject
+
+from .findings import Limit, Quantity
 
 VERDICT_WORDS: Final = {"ready": "ready", "degraded": "degraded", "not_ready": "not ready", "unknown": "unknown"}
 
 
 def number(value: float) -> str:
-    """Write a number with the digits that carry meaning: 9 876, 712.3, 0.0123."""
+    """Write a number with the digits that carry meaning: 9,876, 712.3, 0.0123."""
     size = abs(value)
     if value == int(value) and size < 1e15:
         return f"{int(value):,}"
@@ -54,14 +56,18 @@ def value(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, default=str)
 
 
-def subject(whom: Subject) -> str:
-    """Write a subject: "GPU 3 (00000000:1b:00.0)"."""
-    if whom.kind == "node":
+def whom(subject: Subject) -> str:
+    """Write a subject, short: "GPU 3", "node"."""
+    if subject.kind == "node":
         return "node"
-    kind = "GPU" if whom.kind == "gpu" else whom.kind
-    if whom.index is None:
-        return f"{kind} {whom.id}".rstrip()
-    return f"{kind} {whom.index} ({whom.id})" if whom.id else f"{kind} {whom.index}"
+    kind = "GPU" if subject.kind == "gpu" else subject.kind
+    return f"{kind} {subject.id if subject.index is None else subject.index}".rstrip()
+
+
+def whom_exactly(subject: Subject) -> str:
+    """Write a subject so that it is found on the node: "GPU 3 (00000000:1b:00.0)"."""
+    short = whom(subject)
+    return f"{short} ({subject.id})" if subject.id and subject.kind != "node" and subject.index is not None else short
 
 
 def moment(stamp: str) -> str:

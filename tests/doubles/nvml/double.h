@@ -82,8 +82,7 @@ struct scenario {
     const char *source; /* the file, for messages */
     const char *profile;
     const char *node;
-    const char *driver_version;
-    const char *library_version;
+    const char *driver_version; /* only where the scenario says one */
     unsigned int cuda_version;
     nvmlReturn_t init;
     bool follow_device_nodes;
@@ -94,6 +93,7 @@ struct scenario {
     unsigned int switch_count;
     const char *switches[MAX_SWITCHES];
     unsigned int switch_device_id;
+    bool kernel_module;
     unsigned int kernel_line_count;
     const char *kernel_lines[MAX_KERNEL_LINES];
     unsigned int rule_count;
@@ -102,7 +102,7 @@ struct scenario {
 
 extern struct scenario scenario;
 
-/* scenario.c, words.c, names.c */
+/* scenario.c, values.c, suggest.c, system.c */
 nvmlReturn_t scenario_load(void);
 nvmlReturn_t scenario_enumerate(void);
 const char *scenario_text(const char **source);
@@ -111,6 +111,8 @@ const char *key_expectation(const struct key *key, char *buffer, size_t size);
 const char *nearest(const char *word, const char *(*candidate)(size_t index));
 bool pattern_matches(const char *pattern, const char *name);
 bool pattern_known(const char *pattern);
+const char *library_version(void);
+const char *driver_version(void);
 unsigned int driver_branch(void);
 
 extern const struct word error_words[], truth_words[], switch_words[], brand_words[], architecture_words[], recovery_words[],
@@ -129,10 +131,33 @@ const char *origin_path(void);
 const char *origin_version(void);
 const char *origin_trailer(void);
 
+/* identity.c, topology.c, pcie.c, memory.c, nvlink.c: also used by others. */
+nvmlDevice_t gpu_by_bus_id(const char *text);
+nvmlGpuTopologyLevel_t common_ancestor(nvmlDevice_t left, nvmlDevice_t right);
+
+struct pci_address {
+    unsigned int domain, bus, device;
+};
+bool pci_parse(const char *text, struct pci_address *address);
+nvmlReturn_t pci_fill(const char *bus_id, unsigned int device_id, unsigned int subsystem_id, nvmlPciInfo_t *pci);
+nvmlReturn_t ecc_count(nvmlDevice_t device, nvmlMemoryErrorType_t type, nvmlEccCounterType_t counter, nvmlMemoryLocation_t location,
+                       unsigned long long *count);
+nvmlReturn_t ecc_total(nvmlDevice_t device, nvmlMemoryErrorType_t type, nvmlEccCounterType_t counter, unsigned long long *count);
+nvmlReturn_t remapping_readable(nvmlDevice_t device);
+nvmlReturn_t link_check(nvmlDevice_t device, unsigned int link);
+unsigned int links_between(nvmlDevice_t left, nvmlDevice_t right);
+
 /* gate.c: every call enters here. */
 nvmlReturn_t enter_anytime(const char *function);
 nvmlReturn_t enter_system(const char *function);
 nvmlReturn_t enter_gpu(const char *function, nvmlDevice_t device);
+
+#define ENTER_ANYTIME()                               \
+    do {                                              \
+        nvmlReturn_t gate_ = enter_anytime(__func__); \
+        if (gate_ != NVML_SUCCESS)                    \
+            return gate_;                             \
+    } while (0)
 
 #define ENTER_SYSTEM()                              \
     do {                                            \
@@ -169,12 +194,12 @@ nvmlReturn_t enter_gpu(const char *function, nvmlDevice_t device);
     } while (0)
 
 /* Gives a reading's value to the caller, or its error. */
-#define GIVE(reading, target)                              \
-    do {                                                   \
-        const struct reading *reading_ = &(reading);       \
-        if (reading_->status != NVML_SUCCESS)              \
-            return reading_->status;                       \
-        *(target) = (__typeof__(*(target)))reading_->number; \
+#define GIVE(from, target)                                    \
+    do {                                                       \
+        const struct reading *from_ = &(from);                 \
+        if (from_->status != NVML_SUCCESS)                     \
+            return from_->status;                              \
+        *(target) = (__typeof__(*(target)))from_->number;      \
     } while (0)
 
 nvmlReturn_t give_text(const char *text, char *buffer, unsigned int length);

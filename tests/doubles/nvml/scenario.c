@@ -12,7 +12,6 @@
 
 #define DEFAULT_FILE "/etc/gpu-fleet-double/scenario.conf"
 #define DEFAULT_PROFILE "h100-sxm"
-#define DEFAULT_DRIVER "535.309.01"
 
 struct scenario scenario;
 
@@ -198,7 +197,7 @@ static void apply_gpu_lines(const struct entry *entry, const char *path)
 
 static const char *const node_keys[] = {
     "profile", "gpus", "node", "driver_version", "cuda_version", "init", "device_nodes",
-    "switches", "switch_device_id", "kernel_log", NULL,
+    "switches", "switch_device_id", "kernel_module", "kernel_log", NULL,
 };
 
 static const char *node_key_name(size_t index)
@@ -234,7 +233,7 @@ static void apply_switches(const struct entry *entry)
 
 static void apply_node_line(const struct entry *entry)
 {
-    static const struct key init = {"init", NAMED, error_words, NULL};
+    static const struct key init = {"", NAMED, error_words, NULL}, truth = {"", NAMED, truth_words, NULL};
     const char *key = entry->key;
     unsigned int major, minor;
     struct reading reading;
@@ -259,6 +258,9 @@ static void apply_node_line(const struct entry *entry)
         scenario.follow_device_nodes = strcmp(entry->value, "follow") == 0;
         if (!scenario.follow_device_nodes && strcmp(entry->value, "ignore") != 0)
             complain(entry, "follow or ignore");
+    } else if (strcmp(key, "kernel_module") == 0) {
+        if (parse_entry_value(entry, &truth, &reading))
+            scenario.kernel_module = reading.number != 0;
     } else if (strcmp(key, "switches") == 0)
         apply_switches(entry);
     else if (strcmp(key, "switch_device_id") == 0)
@@ -311,9 +313,12 @@ static const struct entry *last_entry(const struct entries *entries, const char 
     return NULL;
 }
 
-static const char *profile_name(size_t index)
+static const char *profile_list(char *buffer, size_t size)
 {
-    return profiles[index].name;
+    size_t used = 0;
+    for (const struct profile *profile = profiles; profile->name && used < size; profile++)
+        used += (size_t)snprintf(buffer + used, size - used, " %s", profile->name);
+    return buffer;
 }
 
 static const struct profile *find_profile(const char *name)
@@ -358,13 +363,19 @@ static void complete_gpu(struct nvmlDevice_st *gpu)
     set_default(&readings[MODULE_ID], "", gpu->slot + 1);
     set_default(&readings[MINOR], "", gpu->index);
     set_default(&readings[TEMPERATURE_MARGIN], "", readings[TEMPERATURE_GPU_MAX].number - readings[TEMPERATURE].number);
+}
+
+/* Links lead to the switches in turn, or to the neighbour that a bridge connects. */
+static void complete_links(struct nvmlDevice_st *gpu)
+{
+    unsigned int neighbour = gpu->slot ^ 1;
     for (unsigned int link = 0; link < MAX_LINKS; link++) {
-        const char *remote = "00000000:ff:00.0";
-        if (readings[NVLINK_REMOTE].number == NVML_NVLINK_DEVICE_TYPE_SWITCH && scenario.switch_count)
+        const char *remote = "00000000:ff:00.0"; /* as NVML gives it where nothing answers */
+        if (gpu->readings[NVLINK_REMOTE].number == NVML_NVLINK_DEVICE_TYPE_SWITCH && scenario.switch_count)
             remote = scenario.switches[link % scenario.switch_count];
-        else if (scenario.slots > 1)
-            remote = scenario.gpus[gpu->slot ^ 1].readings[PCI_BUS_ID].text;
-        set_default(&gpu->links[link][LINK_REMOTE_BUS_ID], remote ? remote : "00000000:ff:00.0", 0);
+        else if (gpu->readings[NVLINK_REMOTE].number == NVML_NVLINK_DEVICE_TYPE_GPU && neighbour < scenario.slots)
+            remote = scenario.gpus[neighbour].readings[PCI_BUS_ID].text;
+        set_default(&gpu->links[link][LINK_REMOTE_BUS_ID], remote, 0);
     }
 }
 
@@ -408,6 +419,8 @@ nvmlReturn_t scenario_enumerate(void)
     }
     for (unsigned int slot = 0; slot < scenario.slots; slot++)
         complete_gpu(&scenario.gpus[slot]);
+    for (unsigned int slot = 0; slot < scenario.slots; slot++)
+        complete_links(&scenario.gpus[slot]);
     for (unsigned int index = 0; index < scenario.visible; index++)
         scenario.by_index[index]->index = index;
     return NVML_SUCCESS;
@@ -461,6 +474,7 @@ nvmlReturn_t scenario_load(void)
     gethostname(host, sizeof host - 1);
     scenario.node = host;
     scenario.switch_device_id = 0x22a3;
+    scenario.kernel_module = true;
     scenario.follow_device_nodes = !getenv("GPU_FLEET_DOUBLE_SCENARIO");
 
     const char *text = scenario_text(&scenario.source);
@@ -474,7 +488,8 @@ nvmlReturn_t scenario_load(void)
     scenario.profile = named ? named->value : DEFAULT_PROFILE;
     const struct profile *profile = find_profile(scenario.profile);
     if (!profile) {
-        complain(named, "a profile (did you mean '%s'?)", nearest(scenario.profile, profile_name));
+        char list[512];
+        complain(named, "a profile:%s", profile_list(list, sizeof list));
         return NVML_ERROR_INVALID_ARGUMENT;
     }
     read_lines(&all, profile->text, profile->name, true);
@@ -495,11 +510,6 @@ nvmlReturn_t scenario_load(void)
         else
             apply_node_line(entry);
     }
-    scenario.library_version = origin_version();
-    if (!scenario.library_version)
-        scenario.library_version = scenario.driver_version ? scenario.driver_version : DEFAULT_DRIVER;
-    if (!scenario.driver_version)
-        scenario.driver_version = scenario.library_version;
     free(own.items);
     free(all.items);
     return failed ? NVML_ERROR_INVALID_ARGUMENT : NVML_SUCCESS;

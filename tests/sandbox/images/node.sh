@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # Build the images of one Debian release: gpu-fleet-sandbox/node:RELEASE and, with simulated GPUs, gpu-fleet-sandbox/gpu-node:RELEASE.
-# Usage: node.sh RELEASE
+# Usage: node.sh RELEASE CACHE_DIRECTORY PYTHON    (PYTHON: one that has the package nvidia-nvml-dev, for NVIDIA's nvml.h)
 set -euo pipefail
-release=$1
+release=$1 cache=$2 python=$3
 here=$(cd "$(dirname "$0")" && pwd)
 doubles=$(cd "$here/../../doubles" && pwd)
+
+header=$("$python" -c 'import glob, sysconfig; print(*glob.glob(sysconfig.get_path("purelib") + "/nvidia/*/include/nvml.h"))')
+make --silent -C "$doubles/nvml" NVML_INCLUDE="$(dirname "${header%% *}")" BUILD="$cache/nvml" >&2
 
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 cp -r "$here/node/." "$context/"
 mkdir "$context/doubles"
-cp -r "$doubles/hardware" "$context/doubles/" 2>/dev/null || true
+cp -r "$doubles/hardware" "$context/doubles/"
+cp "$cache/nvml/libnvidia-ml.so.1" "$context/doubles/libnvidia-ml.so"
+find "$context" -exec touch --date=@0 {} + # the builder's cache goes by times too
+
 for target in node gpu-node; do
-    [ "$target" = node ] || [ -x "$context/doubles/hardware/install.sh" ] || continue
     docker build --build-arg "BASE=gpu-fleet-sandbox/base:$release" --target "$target" --label gpu.fleet.sandbox=image \
         --tag "gpu-fleet-sandbox/$target:$release" "$context"
 done

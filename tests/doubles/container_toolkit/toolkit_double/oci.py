@@ -28,7 +28,7 @@ def apply(config: Json, spec: Json, names: list[str]) -> Json:
     devices = {device["name"]: device["containerEdits"] for device in spec["devices"]}
     unknown = [name for name in names if name not in devices]
     if unknown:
-        raise UnknownDeviceError(f"unresolvable CDI devices {', '.join(f'{spec['kind']}={name}' for name in unknown)}")
+        raise UnknownDeviceError("unresolvable CDI devices " + ", ".join(f"{spec['kind']}={name}" for name in unknown))
     for edits in (spec["containerEdits"], *(devices[name] for name in names)):
         _edit(config, edits)
     return config
@@ -39,15 +39,19 @@ def _edit(config: Json, edits: Json) -> None:
     for node in edits.get("deviceNodes", []):
         _add_device(linux, node)
     process = config.setdefault("process", {})
-    process["env"] = (process.get("env") or []) + edits.get("env", [])
-    mounts = [{"source": mount["hostPath"], "destination": mount["containerPath"], "options": mount["options"]} for mount in edits.get("mounts", [])]
-    config["mounts"] = (config.get("mounts") or []) + mounts
+    environment = dict(entry.partition("=")[::2] for entry in [*(process.get("env") or []), *edits.get("env", [])])
+    process["env"] = [f"{name}={value}" for name, value in environment.items()]
+    config["mounts"] = [*(config.get("mounts") or []), *map(_mount, edits.get("mounts", []))]
     hooks = config.get("hooks") or {}
     for hook in edits.get("hooks", []):
         entry = {key: hook[key] for key in ("path", "args", "env")}
         hooks[hook["hookName"]] = [*(hooks.get(hook["hookName"]) or []), entry]
     if hooks:
         config["hooks"] = hooks
+
+
+def _mount(mount: Json) -> Json:
+    return {"source": mount["hostPath"], "destination": mount["containerPath"], "type": "bind", "options": mount["options"]}
 
 
 def _add_device(linux: Json, node: Json) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 INDENT = 4
 # What a reader would not take for a string.
-AMBIGUOUS = re.compile(r"""[-+]?[0-9][0-9_.eExXoO:+-]*|true|false|yes|no|on|off|null|~|""", re.IGNORECASE)
+AMBIGUOUS = re.compile(
+    r"[-+]?([0-9][0-9_]*|0x[0-9a-f_]+|0o[0-7_]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)(e[-+]?[0-9]+)?)|true|false|yes|no|on|off|null|~|y|n",
+    re.IGNORECASE,
+)
 PLAIN = re.compile(r"[A-Za-z0-9/._-](?:[^\s:#]|:(?=\S)|(?<=\S)#|\s(?=[^\s#]))*")
 
 

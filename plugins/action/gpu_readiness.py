@@ -1,0 +1,60 @@
+"""Brings what the module gpu_readiness needs from the controller to the node, and refuses a bad expectation before that."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.validation import check_type_dict
+from ansible.plugins.action import ActionBase
+from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
+from ansible_collections.gpu.fleet.plugins.module_utils import kit, tables
+
+_FILES = Path(__file__).resolve().parents[2] / "roles" / "gpu_readiness" / "files"
+_OWN_TABLE = "gpu_readiness_reference_table"
+
+
+@cache
+def _tables(gpu_table: Path) -> tables.Tables:
+    xid_table = _FILES / tables.XID_TABLE
+    try:
+        return tables.load(gpu_table.read_text(encoding="utf-8"), xid_table.read_text(encoding="utf-8"), str(gpu_table), str(xid_table))
+    except OSError as error:
+        raise AnsibleError(f"{_OWN_TABLE}: {error.filename}: {error.strerror}") from error
+
+
+@cache
+def _kit(gpu_table: Path) -> str:
+    bindings = importlib.util.find_spec("pynvml")
+    if bindings is None or bindings.origin is None:
+        raise AnsibleError(
+            "found no Python module pynvml on the controller, expected the package nvidia-ml-py beside Ansible: install it there"
+        )
+    return kit.pack(Path(bindings.origin), gpu_table, _FILES / tables.XID_TABLE, _FILES / "probe")
+
+
+# Workers are forked from the process that loads this plugin first: packed here, the kit is packed once for a whole fleet.
+with contextlib.suppress(AnsibleError, ValueError):
+    _tables(_FILES / tables.GPU_TABLE)
+    _kit(_FILES / tables.GPU_TABLE)
+
+
+class ActionModule(ActionBase):
+    """Run the module with its kit."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Validate, pack, run."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        own = self._templar.template((task_vars or {}).get(_OWN_TABLE) or "")
+        table = Path(self._loader.path_dwim(own)) if own else _FILES / tables.GPU_TABLE
+        try:
+            expectation = expectations.parse(check_type_dict(self._task.args.get("expectation") or {}))
+            expectations.check_against(expectation, _tables(table))
+        except (TypeError, ValueError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        result.update(self._execute_module(module_args={**self._task.args, "_kit": _kit(table)}, task_vars=task_vars))
+        return result

@@ -1,0 +1,28 @@
+"""Filter that completes and checks the list of workspaces of a node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.gpu.fleet.plugins.module_utils.workspace import complete
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+def workspaces(entries: Sequence[Mapping[str, Any]], data_directory: str, bind_address: str) -> list[dict[str, Any]]:
+    """Return the workspaces with nothing left out, or fail with every mistake."""
+    try:
+        return complete(entries, data_directory, bind_address)
+    except ValueError as mistakes:
+        raise AnsibleFilterError(str(mistakes)) from mistakes
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return it by name."""
+        return {"workspaces": workspaces}

@@ -1,0 +1,99 @@
+"""NVLink: are as many links up as this product has, and is the GPU a member of the NVSwitch fabric."""
+
+from __future__ import annotations
+
+from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import answering, listed, over_gpus, reference
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
+
+_NAMED_LINKS = 6
+_FABRIC_COMPLETED = 3
+_FABRIC_STATES = {1: "not started", 2: "in progress", _FABRIC_COMPLETED: "completed"}
+# Pairs of bits of the health mask: 1 is true (bad), 2 is false, 0 is not supported.
+_HEALTH = {0: "degraded bandwidth", 2: "route recovery in progress", 4: "route unhealthy", 6: "access timeout recovery"}
+_CONFIGURATION_SHIFT, _CONFIGURATION_MASK, _CONFIGURATION_GOOD = 8, 0xF, (0, 1)
+
+
+def links(observation: Observation, expectation: Expectation, tables: Tables) -> list[Finding]:
+    """Require as many NVLinks up as the inventory says, else as the product has, else as on the node's other GPUs."""
+    counts = [sum(gpu.nvlinks.value.values()) for gpu in answering(observation) if gpu.nvlinks.is_known]
+    alone = len(listed(observation)) == 1
+
+    def judge(about: About, gpu: Gpu) -> Finding:
+        allowed, source = _allowed(gpu, expectation, tables, counts, alone=alone)
+        if allowed == (0,):
+            return about.skipped("this GPU has no NVLink" if not alone else "there is no other GPU to be linked with")
+        if gpu.nvlinks.is_unsupported:
+            return about.error(f"NVLinks could not be read: {gpu.nvlinks.why}")
+        absent = about.without(NVLinks=gpu.nvlinks)
+        if absent:
+            return absent
+        up = sum(gpu.nvlinks.value.values())
+        if up in allowed:
+            return about.passed(f"{up} NVLinks up" if up else "no NVLink bridge", observed=up, expected=up, source=source)
+        down = [link for link, state in gpu.nvlinks.value.items() if not state]
+        return about.failed(
+            f"found {up} NVLinks up{_naming(down)}, expected {' or '.join(map(str, allowed))}: "
+            "look at nvidia-smi nvlink --status and the kernel log, then reset the GPUs",
+            observed=up,
+            expected=allowed[0],
+            source=source,
+            action="reset_gpu",
+            kills_job=True,
+        )
+
+    return over_gpus("nvlink", observation, judge)
+
+
+def _allowed(gpu: Gpu, expectation: Expectation, tables: Tables, counts: list[int], *, alone: bool) -> tuple[tuple[int, ...], str]:
+    if expectation.nvlink_links is not None:
+        return (expectation.nvlink_links,), SOURCE
+    if alone:
+        return (0,), "a single GPU"
+    row = reference(gpu, tables)
+    if row is not None:
+        return ((row.nvlink_links, 0) if row.nvlink_bridge else (row.nvlink_links,)), row.cited
+    return (max(counts, default=0),), "this node's GPU with the most, since the reference table does not know the model"
+
+
+def _naming(down: list[str]) -> str:
+    if len(down) > _NAMED_LINKS:
+        return f" ({len(down)} down)"
+    return f" (down: {', '.join(down)})" if down else ""
+
+
+def fabric(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
+    """Require, on NVSwitch systems of Hopper and later, that the GPU has joined the fabric, without which CUDA does not start."""
+
+    def judge(about: About, gpu: Gpu) -> Finding:
+        absent = about.without(fabric=gpu.fabric)
+        if absent:
+            return absent
+        state, status, mask = gpu.fabric.value.state, gpu.fabric.value.status, gpu.fabric.value.health_mask
+        if state != _FABRIC_COMPLETED:
+            found = _FABRIC_STATES.get(state, f"state {state}")
+            return _bad(about, found, "look at systemctl status nvidia-fabricmanager; its version must be the driver's", kills_job=True)
+        if status:
+            return _bad(about, f"completed with error {status}", "read the fabric manager's log, then reset the GPUs", kills_job=True)
+        troubles = [name for shift, name in _HEALTH.items() if mask >> shift & 3 == 1]
+        configuration = mask >> _CONFIGURATION_SHIFT & _CONFIGURATION_MASK
+        if configuration not in _CONFIGURATION_GOOD:
+            troubles.append(f"incorrect configuration {configuration}")
+        if troubles:
+            return _bad(about, f"completed, but {', '.join(troubles)}", "read the fabric manager's log", kills_job=mask >> 4 & 3 == 1)
+        return about.passed("joined the NVSwitch fabric", observed="completed", expected="completed", source="NVML")
+
+    return over_gpus("fabric", observation, judge)
+
+
+def _bad(about: About, found: str, advice: str, *, kills_job: bool) -> Finding:
+    return about.failed(
+        f"found the fabric {found}, expected it completed and healthy: {advice}",
+        observed=found,
+        expected="completed",
+        source="NVML",
+        action="investigate",
+        kills_job=kills_job,
+    )

@@ -1,0 +1,224 @@
+"""What was read on one node: plain data, no opinion. Whatever could fail to be read is a `Reading`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
+
+SCHEMA = 1
+
+_PCI_ID = re.compile(r"(?:(?P<domain>[0-9a-f]{4,8}):)?(?P<bus>[0-9a-f]{2}):(?P<device>[0-9a-f]{2})(?:\.(?P<function>[0-7]))?$")
+
+
+def pci_id(text: str) -> str:
+    """Write a PCI address in one form, `00000000:1b:00.0`; NVML, sysfs and the kernel log each use another."""
+    found = _PCI_ID.search(text.strip().lower())
+    if not found:
+        raise ValueError(f"found {text!r}, expected a PCI address such as 0000:1b:00.0")
+    return f"{int(found['domain'] or '0', 16):08x}:{found['bus']}:{found['device']}.{found['function'] or '0'}"
+
+
+def is_pci_id(text: str) -> bool:
+    """Say whether `pci_id` can read this."""
+    return _PCI_ID.search(text.strip().lower()) is not None
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine and its kernel."""
+
+    hostname: Reading[str]
+    kernel: Reading[str]
+    boot_id: Reading[str]
+
+
+@dataclass(frozen=True)
+class KernelModule:
+    """The NVIDIA kernel module as /proc shows it; `flavour` is `open` or `proprietary`."""
+
+    version: str
+    flavour: str
+
+
+@dataclass(frozen=True)
+class PciDevice:
+    """An NVIDIA device on the PCI bus."""
+
+    address: str
+    device_id: str
+    link_width: Reading[int]
+    link_width_max: Reading[int]
+
+
+@dataclass(frozen=True)
+class PciBus:
+    """NVIDIA's devices on the PCI bus, by kind."""
+
+    gpus: tuple[PciDevice, ...]
+    nvswitches: tuple[PciDevice, ...]
+
+
+@dataclass(frozen=True)
+class XidEvent:
+    """One kind of error that the driver reported for one device in this boot, with how often."""
+
+    source: str  # xid (a GPU) or sxid (an NVSwitch)
+    pci_id: str
+    code: int
+    severity: str  # fatal, non-fatal, or empty where the line does not say
+    text: str  # of the last one
+    count: int
+    first_s: float
+    last_s: float
+
+
+@dataclass(frozen=True)
+class KernelLog:
+    """What the driver wrote to the kernel log of this boot."""
+
+    origin: str
+    since_s: float
+    events: tuple[XidEvent, ...]
+    not_understood: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RemappedRows:
+    """Memory rows replaced by spare ones."""
+
+    correctable: int
+    uncorrectable: int
+    pending: bool
+    failure: bool
+
+
+@dataclass(frozen=True)
+class RetiredPages:
+    """Memory pages taken out of use (GPUs before Ampere)."""
+
+    single_bit: int
+    double_bit: int
+    pending: bool
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """A GPU's registration with the NVSwitch fabric."""
+
+    state: int
+    status: int
+    health_mask: int
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as NVML sees it. `state` is `answers`, `lost`, or why NVML gave no handle."""
+
+    index: int
+    state: Reading[str]
+    pci_bus_id: Reading[str]
+    uuid: Reading[str]
+    name: Reading[str]
+    pci_device_id: Reading[str]
+    serial: Reading[str]
+    minor_number: Reading[int]
+    vbios_version: Reading[str]
+    memory_mib: Reading[int]
+    persistence_mode: Reading[bool]
+    ecc_enabled: Reading[bool]
+    ecc_volatile_uncorrected: Reading[int]
+    ecc_aggregate_uncorrected: Reading[int]
+    ecc_volatile_corrected: Reading[int]
+    ecc_aggregate_corrected: Reading[int]
+    remapped_rows: Reading[RemappedRows]
+    retired_pages: Reading[RetiredPages]
+    recovery_action: Reading[int]
+    nvlinks: Reading[dict[str, bool]]
+    fabric: Reading[Fabric]
+    pcie_width: Reading[int]
+    pcie_width_max: Reading[int]
+    pcie_generation_max: Reading[int]
+    clock_event_reasons: Reading[int]
+    temperature_c: Reading[int]
+    temperature_slowdown_c: Reading[int]
+    temperature_margin_c: Reading[int]
+    mig_enabled: Reading[bool]
+    power_limit_w: Reading[float]
+
+
+@dataclass(frozen=True)
+class Nvml:
+    """What the NVML library said. `status` is SUCCESS or NVML's own name for why it would not start."""
+
+    status: Reading[str]
+    driver_version: Reading[str]
+    library_path: Reading[str]
+    library_version: Reading[str]
+    gpus: Reading[tuple[Gpu, ...]]
+
+
+@dataclass(frozen=True)
+class Matmul:
+    """A measured matrix product on one GPU (or on the CPU in its place)."""
+
+    tflops: float
+    spread_percent: float
+    dtype: str
+    size: int
+    correct: bool
+    worst_error: float
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One process of the probe and what it measured."""
+
+    rank: int
+    uuid: str
+    name: str
+    matmul: Reading[Matmul]
+
+
+@dataclass(frozen=True)
+class AllReduce:
+    """A measured all-reduce between all the processes of the probe; GB/s are decimal."""
+
+    busbw_gb_s: float
+    algbw_gb_s: float
+    bytes: int
+    dtype: str
+    ranks: int
+    correct: bool
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The measured workloads. `device` is `cuda` or `cpu`; on the CPU the figures prove the path and nothing about GPUs."""
+
+    device: str
+    device_reason: str
+    backend: str
+    torch_version: str
+    cuda_version: str
+    nccl_version: str
+    gpus_seen: int
+    ranks: tuple[Rank, ...]
+    allreduce: Reading[AllReduce]
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything read on one node at one time."""
+
+    schema: int
+    measured_at: str
+    host: Host
+    kernel_module: Reading[KernelModule]
+    pci: Reading[PciBus]
+    nvml: Nvml
+    device_nodes: Reading[tuple[int, ...]]
+    kernel_log: Reading[KernelLog]
+    probe: Reading[Probe]

@@ -1,0 +1,275 @@
+#!/usr/bin/python
+# Copyright: the GPU fleet toolkit authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpu_readiness
+short_description: Measure whether a GPU node is ready to train
+version_added: 0.1.0
+description:
+  - Reads the node's GPUs (through NVML, the PCI bus, the kernel log, the device nodes), judges what it read against what the
+    inventory and NVIDIA's published figures say it should be, and gives one verdict with the findings that it rests on.
+  - At level V(active) it also measures a matrix product on every GPU and an all-reduce between them, with the PyTorch of
+    the fleet's image (O(runtime=container)) or of the node (O(runtime=native)).
+  - What could not be measured is a finding with status V(error), and the verdict is then never V(ready). A node that is not ready is a
+    result and not a failure of this module, which fails for bad arguments only.
+  - It changes nothing on the node, pulls no image, kills nobody's process, and is therefore the same in check mode.
+options:
+  level:
+    description:
+      - V(passive) reads, in less than a second on most nodes.
+      - V(active) also measures. It takes up to a minute and uses the GPUs fully, so run it where no job is running.
+    type: str
+    choices: [passive, active]
+    default: passive
+  expectation:
+    description:
+      - What the node should be. Every key is optional; what is not given is judged by the reference table of GPUs, by the
+        GPU's own limits, or by the node's other GPUs.
+      - An unknown key, a wrong type and a contradiction are refused before anything is measured.
+    type: dict
+    default: {}
+    suboptions:
+      gpu_model:
+        description: The model of every GPU, as NVML names it; the maker's name may be left out, as in V(H100 80GB HBM3).
+        type: str
+      gpu_count:
+        description: How many GPUs the node has. Without it PCI bus, NVML and device nodes must agree with each other on at least one.
+        type: int
+      driver_version:
+        description: The driver's version, exact (V("535.261.03")) or a branch (V("535")). Quote it, or YAML makes a number of it.
+        type: str
+      persistence_mode:
+        description: Whether persistence mode must be on. Without this key it must; V(false) is no opinion.
+        type: bool
+      kernel_module:
+        description:
+          - Whether the node has an NVIDIA kernel module of its own. V(true) requires it in C(/proc/driver/nvidia/version).
+          - V(false) is for a node without a kernel of its own, such as a container. Where the file is there, it is checked in any case.
+        type: bool
+      nvlink_links:
+        description: How many NVLinks are up on each GPU. Without it, as many as the reference table says of the model.
+        type: int
+      pcie_width:
+        description: The number of PCIe lanes of each GPU. Without it, as many as GPU and slot allow.
+        type: int
+      temperature_max:
+        description: The highest temperature of a GPU, in degrees Celsius. Without it, 5 below the GPU's own slowdown threshold.
+        type: float
+      gate_fraction:
+        description: The part of a reference figure that a measured one must reach, from 0.3 to 1. Without it 0.9.
+        type: float
+      probe_device:
+        description:
+          - What the probe of level V(active) must run on. Without it V(cuda).
+          - V(cpu) is for nodes whose GPUs are simulated; it proves the path (image, container, processes), and says so.
+        type: str
+        choices: [cuda, cpu]
+      torch_version:
+        description: The PyTorch version that the probe must find, exact (V("2.7.1")) or its beginning (V("2.7")).
+        type: str
+  runtime:
+    description:
+      - Where the probe of level V(active) finds PyTorch. V(container) runs O(image) with C(docker run), without a network.
+      - V(native) uses the first Python of the node that has PyTorch (Ansible's own, then C(python3) in the path).
+    type: str
+    choices: [container, native]
+    default: container
+  image:
+    description:
+      - The image that the probe runs in, by tag or by digest. It must be on the node.
+      - Needed when O(level=active) and O(runtime=container).
+    type: str
+  timeout_s:
+    description:
+      - The time for everything, in seconds. Whatever has not answered by then, a hung driver included, is a finding with status V(error).
+    type: float
+    default: 120
+attributes:
+  check_mode:
+    description: It changes nothing, and so does the same in check mode.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+notes:
+  - The node needs Python 3.9 or later and nothing else. NVML's bindings, the reference tables and the probe are brought from the
+    controller by the action plugin of the same name, which needs the Python package C(nvidia-ml-py) there.
+  - It loads the C(libnvidia-ml.so.1) that the node's loader finds.
+  - It runs without root. What root alone may read, such as the kernel log on many systems, is then a finding with status V(error).
+  - The variable C(gpu_readiness_reference_table) may name a reference table of GPUs of your own on the controller, a copy of the role's
+    C(files/gpu_reference.csv) with your rows.
+seealso:
+  - module: ansible.builtin.assert
+author:
+  - The GPU fleet toolkit authors (@gpu-fleet)
+"""
+
+EXAMPLES = r"""
+- name: Read a node's GPUs
+  gpu.fleet.gpu_readiness:
+    expectation:
+      gpu_model: H100 80GB HBM3
+      gpu_count: 8
+      driver_version: "570"
+  register: passive
+
+- name: Stop where the node is not ready
+  ansible.builtin.assert:
+    that: passive.readiness.verdict == "ready"
+    fail_msg: "{{ passive.readiness.findings | selectattr('status', 'in', ['fail', 'error']) | map(attribute='message') | join('; ') }}"
+
+- name: Measure the GPUs with the fleet's image
+  gpu.fleet.gpu_readiness:
+    level: active
+    image: registry.example:5000/pytorch/pytorch:2.7.1-cuda12.6-cudnn9-runtime
+    expectation:
+      torch_version: "2.7.1"
+    timeout_s: 180
+
+- name: Measure the GPUs with the node's own PyTorch
+  gpu.fleet.gpu_readiness:
+    level: active
+    runtime: native
+"""
+
+RETURN = r"""
+readiness:
+  description: The verdict, and what it rests on.
+  returned: success
+  type: dict
+  contains:
+    verdict:
+      description:
+        - V(ready), V(degraded) (usable, with a named limit), V(not_ready) (a job would die or stall) or V(unknown) (something that is
+          needed could not be measured).
+      type: str
+      returned: success
+      sample: not_ready
+    findings:
+      description:
+        - What each check concluded, in a fixed order. A check that all GPUs pass is one finding for the node; else there is one for
+          each GPU that does not pass. A measured figure is one finding per GPU.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        check:
+          description: The check's name.
+          type: str
+          returned: success
+          sample: gpu_answers
+        subject:
+          description:
+            - What it is about, with C(kind) (V(node), V(gpu), V(link), V(pair)), C(id) (a GPU's PCI bus id), and C(index) for a GPU.
+          type: dict
+          returned: success
+          sample: {kind: gpu, id: "00000000:3b:00.0", index: 3}
+        status:
+          description: V(pass), V(fail), V(skip) (does not apply, with the reason) or V(error) (could not be measured).
+          type: str
+          returned: success
+          sample: fail
+        observed:
+          description: What was found; a measured figure is a dictionary of C(value) and C(unit).
+          type: raw
+          returned: success
+          sample: lost
+        expected:
+          description:
+            - What it is held against; for a measured figure a dictionary of C(minimum) or C(maximum) and C(unit). Null without a gate.
+          type: raw
+          returned: success
+          sample: answers
+        source:
+          description: Where the expectation comes from.
+          type: str
+          returned: success
+          sample: NVML
+        action:
+          description: What to do; V(none), V(restart_app), V(reset_gpu), V(reboot), V(replace) or V(investigate).
+          type: str
+          returned: success
+          sample: reboot
+        kills_job:
+          description: Whether a training job would die or stall from it.
+          type: bool
+          returned: success
+          sample: true
+        message:
+          description: What was found, what was expected, and the next step.
+          type: str
+          returned: success
+          sample: "found GPU 3 lost: it has fallen off the bus, expected it to answer: read the kernel log for its Xid, reboot, ..."
+    observation:
+      description:
+        - All that was read, without judgement. Each reading is a dictionary with exactly one of C(value), C(unsupported) (with the
+          reason) and C(unreadable) (with the reason).
+      type: dict
+      returned: success
+      sample: {schema: 1, device_nodes: {value: [0, 1]}, kernel_module: {unsupported: "/proc/driver/nvidia/version does not exist"}}
+    duration_s:
+      description: How long it took, in seconds.
+      type: float
+      returned: success
+      sample: 0.31
+"""
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
+from ansible_collections.gpu.fleet.plugins.module_utils.kit import unpack
+from ansible_collections.gpu.fleet.plugins.module_utils.readiness import Request, measure
+
+OPTIONS = {
+    "level": {"type": "str", "choices": ["passive", "active"], "default": "passive"},
+    "expectation": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "gpu_model": {"type": "str"},
+            "gpu_count": {"type": "int"},
+            "driver_version": {"type": "str"},
+            "persistence_mode": {"type": "bool"},
+            "kernel_module": {"type": "bool"},
+            "nvlink_links": {"type": "int"},
+            "pcie_width": {"type": "int"},
+            "temperature_max": {"type": "float"},
+            "gate_fraction": {"type": "float"},
+            "probe_device": {"type": "str", "choices": ["cuda", "cpu"]},
+            "torch_version": {"type": "str"},
+        },
+    },
+    "runtime": {"type": "str", "choices": ["container", "native"], "default": "container"},
+    "image": {"type": "str"},
+    "timeout_s": {"type": "float", "default": 120},
+}
+# Not an option: the action plugin hands over what the node needs.
+KIT = {"_kit": {"type": "str", "no_log": True}}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**OPTIONS, **KIT}, supports_check_mode=True)
+    given = module.params
+    if not given["_kit"]:
+        module.fail_json(msg="found no kit, expected the one that the action plugin brings: call this module as gpu.fleet.gpu_readiness")
+    if given["level"] == "active" and given["runtime"] == "container" and not given["image"]:
+        module.fail_json(msg="image: found none, expected the image to run the probe in (level active, runtime container)")
+    if not given["timeout_s"] > 0:
+        module.fail_json(msg=f"timeout_s: found {given['timeout_s']}, expected more than 0 seconds")
+    try:
+        kit = unpack(given["_kit"], Path(module.tmpdir) / "kit")
+        tables = kit.tables()
+        expectation = expectations.parse(given["expectation"])
+        expectations.check_against(expectation, tables)
+    except (ValueError, BadZipFile) as error:
+        module.fail_json(msg=str(error))
+    request = Request(given["level"], given["runtime"], given["image"] or "", given["timeout_s"], expectation)
+    module.exit_json(changed=False, readiness=measure(request, kit, tables))
+
+
+if __name__ == "__main__":
+    main()
