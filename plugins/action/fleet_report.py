@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
-from ansible.utils import color
-from ansible.utils.display import Display
-
-from ansible_collections.gpu.fleet.plugins.module_utils.report import collect, publish, redact, store
-from ansible_collections.gpu.fleet.plugins.module_utils.report.fleet import About, Fleet, assemble
+from ansible_collections.gpu.fleet.plugins.module_utils.report import collect, publish, redact, store, terminal
+from ansible_collections.gpu.fleet.plugins.module_utils.report.fleet import About, assemble
 from ansible_collections.gpu.fleet.plugins.module_utils.report.gate import judge
 from ansible_collections.gpu.fleet.plugins.module_utils.report.node import VERDICTS, never_measured
 from ansible_collections.gpu.fleet.plugins.module_utils.report.table import table
@@ -32,17 +27,6 @@ SPEC: dict[str, dict[str, Any]] = {
     "table_rows": {"type": "int", "default": 40},
 }
 COLLECTION = Path(__file__).resolve().parents[2]
-COLUMNS_WITHOUT_TERMINAL = 120
-# Verdicts and the notice in the colours in which Ansible itself says ok, changed, failed and warning.
-COLOURS = {
-    "ready": constants.COLOR_OK,
-    "degraded": constants.COLOR_CHANGED,
-    "not_ready": constants.COLOR_ERROR,
-    "unknown": constants.COLOR_WARN,
-    "notice": constants.COLOR_WARN,
-}
-
-display = Display()
 
 
 class ActionModule(ActionBase):
@@ -52,7 +36,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Write the report, print the table, and return the gate's word on every host of this run."""
+        """Write the report, print the table, and return the hosts that the gate refuses."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         _, options = self.validate_argument_spec(argument_spec=SPEC)
@@ -77,23 +61,28 @@ class ActionModule(ActionBase):
             made_by=f"{socket.gethostname()}, gpu.fleet {toolkit_version(COLLECTION)}, ansible-core {ansible_version}",
         )
         fleet = assemble(about, nodes, {node.name: judge(node, options["accept"]) for node in nodes if node.in_run}, warnings)
+        place = f"Report: {directory / 'report.html'}" if write else "Check mode: the report was not written."
+        lines = [*table(fleet, width=terminal.width(), rows=options["table_rows"]), (place, "")]
         try:
             if write:
                 publish.publish(fleet, directory)
         except OSError as error:
+            terminal.show(lines[:-1])
             raise AnsibleActionFail(
                 f"found that the report cannot be written to {directory} ({error}), expected a directory that this user may write to: "
                 "free it or set fleet_report_directory"
             ) from error
-        finally:
-            _show(fleet, options["table_rows"], directory if write else None)
+        if terminal.shown_at_the_end():
+            result["table"] = lines
+        else:
+            terminal.show(lines)
         result.update(
             changed=False,
             counts=fleet.counts,
             html=str(directory / "report.html"),
             json=str(directory / "report.json"),
             junit=str(directory / "report.xml"),
-            gate={name: gate.as_dict() for name, gate in fleet.gates.items()},
+            refused={node.name: fleet.gates[node.name].message for node in fleet.refused},
         )
         return result
 
@@ -112,26 +101,3 @@ def _heard(hostvars: Any, name: str) -> collect.Heard:
         failed=look("fleet_failed"),
         expected_verdict=str(look("fleet_report_expected_verdict") or ""),
     )
-
-
-def _show(fleet: Fleet, rows: int, directory: Path | None) -> None:
-    """Print the table; the log, where there is one, gets it without colours."""
-    said = f"Report: {directory / 'report.html'}" if directory else "Check mode: the report was not written."
-    for paint, where in ((_colour, {"screen_only": True}), (_plain, {"log_only": True})):
-        display.display("\n".join([*table(fleet, width=_width(), limit=rows, paint=paint), said]), **where)
-
-
-def _width() -> int:
-    if os.environ.get("COLUMNS", "").isdecimal():
-        return int(os.environ["COLUMNS"])
-    known = color.ANSIBLE_COLOR or display.columns > 79  # noqa: PLR2004 - what Ansible assumes where there is no terminal
-    return display.columns if known else COLUMNS_WITHOUT_TERMINAL
-
-
-def _colour(text: str, style: str) -> str:
-    return color.stringc(text, COLOURS[style]) if style in COLOURS else text
-
-
-def _plain(text: str, _style: str) -> str:
-    return text
-

@@ -24,7 +24,7 @@ def _tables(gpu_table: Path) -> tables.Tables:
     try:
         return tables.load(gpu_table.read_text(encoding="utf-8"), xid_table.read_text(encoding="utf-8"), str(gpu_table), str(xid_table))
     except OSError as error:
-        raise AnsibleError(f"{_OWN_TABLE}: {error.filename}: {error.strerror}") from error
+        raise AnsibleError(f"{_OWN_TABLE}: {error.filename}: {error.strerror}") from None
 
 
 @cache

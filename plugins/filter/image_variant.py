@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.gpu.fleet.plugins.module_utils.image_variant import ImpossibleVariant, choose, mismatches
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ def image_variant(gpus: Mapping[str, Any], told: str = "auto", if_unknown: str =
         if told != "auto" or if_unknown:
             return if_unknown if told == "auto" else told
         raise AnsibleFilterError(
-            f"found no GPU that NVML can read ({gpus.get('problem') or 'none listed'}), expected one to choose the image's CUDA variant by. "
-            "Next: see what nvidia-smi says on the node, or name the variant with pytorch_image_variant"
+            f"found no GPU that NVML can read ({gpus.get('problem') or 'none listed'}), expected one to choose the image's CUDA variant "
+            "by. Next: see what nvidia-smi says on the node, or name the variant with pytorch_image_variant"
         )
     try:
         return choose(capabilities, str(gpus["driver_version"]), told)

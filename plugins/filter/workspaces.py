@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.gpu.fleet.plugins.module_utils.workspace import complete
 
 if TYPE_CHECKING:

@@ -78,14 +78,16 @@ def choose(capabilities: Sequence[str], driver: str, told: str = "auto") -> str:
             )
         return told
     if not able:
+        builds = "; ".join(f"{one.name}: {one.covers()}" for one in VARIANTS)
         raise ImpossibleVariant(
-            f"{found}, expected GPUs that one build of PyTorch 2.7 covers ({'; '.join(f'{one.name}: {one.covers()}' for one in VARIANTS)}). "
+            f"{found}, expected GPUs that one build of PyTorch 2.7 covers ({builds}). "
             "Next: give such a node an image of its own with pytorch_image_repository and pytorch_image_tag"
         )
     if not runnable:
         oldest = min((one.oldest_driver for one in able), key=version)
         raise ImpossibleVariant(
-            f"{found}, expected driver {oldest} or later for {' or '.join(one.name for one in able)}. Next: set nvidia_driver_version to a newer branch"
+            f"{found}, expected driver {oldest} or later for {' or '.join(one.name for one in able)}. "
+            "Next: set nvidia_driver_version to a newer branch"
         )
     series = max(version(one.cuda)[0] for one in runnable)
     runnable = [one for one in runnable if version(one.cuda)[0] == series]
@@ -97,8 +99,8 @@ def _refuse_old_driver_for_blackwell(capabilities: Sequence[str], driver: str) -
     young = [capability for capability in capabilities if version(capability) >= version(BLACKWELL)]
     if young and version(driver) < version(BLACKWELL_DRIVER):
         raise ImpossibleVariant(
-            f"found a GPU of compute capability {young[0]} with driver {driver}, expected driver {BLACKWELL_DRIVER} or later (open kernel modules). "
-            "Next: set nvidia_driver_version to branch 570 or newer"
+            f"found a GPU of compute capability {young[0]} with driver {driver}, expected driver {BLACKWELL_DRIVER} or later "
+            "(open kernel modules). Next: set nvidia_driver_version to branch 570 or newer"
         )
 
 

@@ -27,7 +27,10 @@ def to_plain(thing: Any) -> Any:
 
 
 def from_plain(kind: type[D], data: Any) -> D:
-    """Rebuild an object of `kind`; what has another shape raises ValueError. A reading that is absent is unreadable."""
+    """Rebuild an object of `kind`; what has another shape raises ValueError.
+
+    A reading that is absent, or whose value is of another type, is unreadable.
+    """
     built: D = _build(kind, data)
     return built
 
@@ -65,7 +68,10 @@ def _reading(kind: Any, data: Any) -> Reading[Any]:
     if isinstance(data, Mapping) and len(data) == 1:
         state, content = next(iter(data.items()))
         if state == "value":
-            return Reading.of(_build(kind, content))
+            try:
+                return Reading.of(_build(kind, content))
+            except ValueError as error:
+                return Reading.unreadable(str(error))
         if state in ("unsupported", "unreadable"):
             return Reading(state, str(content))
     raise ValueError(f"a reading is one of value, unsupported and unreadable; found {data!r}")

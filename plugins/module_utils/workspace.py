@@ -16,6 +16,8 @@ DEFAULTS: dict[str, Any] = {"uid": 1000, "gpus": "all", "jupyter_port": 8888, "s
 REQUIRED = ("name", "user", "authorized_keys")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+# Absolute, below a top-level directory, and nothing that `docker --volume` would read as more than a path.
+_PATH = re.compile(r"(/[^/:\s]+){2,}")
 _KEY_TYPE = re.compile(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 _HIGHEST_PORT = 65535
@@ -44,35 +46,48 @@ def complete(entries: Sequence[Mapping[str, Any]], data_directory: str, bind_add
 
 
 def _mistakes(workspace: Mapping[str, Any]) -> Iterator[str]:
+    yield from _wrong_names(workspace)
+    yield from _wrong_numbers(workspace)
+    yield from _wrong_places(workspace)
+    for key in workspace["authorized_keys"]:
+        if not _is_public_key(str(key)):
+            # No more than its beginning: it may be a private one.
+            yield f"found the authorised key {str(key)[:20]!r}..., expected a public key such as 'ssh-ed25519 AAAA... name'"
+    gpus = workspace["gpus"]
+    if gpus != "all" and not (isinstance(gpus, list) and len({str(gpu) for gpu in gpus}) == len(gpus)):
+        yield f"found gpus {gpus!r}, expected all, or a list of different GPU indices or UUIDs such as [0, 1]"
+
+
+def _wrong_names(workspace: Mapping[str, Any]) -> Iterator[str]:
     if not _NAME.fullmatch(str(workspace["name"])):
         yield f"found name {workspace['name']!r}, expected at most 32 lower-case letters, digits and inner dashes"
     if not _USER.fullmatch(str(workspace["user"])) or workspace["user"] in ("root", "sshd"):
         yield f"found user {workspace['user']!r}, expected a login name other than root, of lower-case letters, digits, _ and -"
-    if not _is_number(workspace["uid"], 1):
+
+
+def _wrong_numbers(workspace: Mapping[str, Any]) -> Iterator[str]:
+    if not _is_number(workspace["uid"]):
         yield f"found uid {workspace['uid']!r}, expected a number above 0"
     for key in ("jupyter_port", "ssh_port"):
-        if not _is_number(workspace[key], 1) or int(workspace[key]) > _HIGHEST_PORT:
+        if not _is_number(workspace[key]) or int(workspace[key]) > _HIGHEST_PORT:
             yield f"found {key} {workspace[key]!r}, expected a port from 1 to {_HIGHEST_PORT}"
-    if not re.fullmatch(r"/[^:\s]*[^:\s/]", str(workspace["data"])) or str(workspace["data"]).count("/") < 2:  # noqa: PLR2004
+
+
+def _wrong_places(workspace: Mapping[str, Any]) -> Iterator[str]:
+    if not _PATH.fullmatch(str(workspace["data"])):
         yield f"found data {workspace['data']!r}, expected an absolute path such as /srv/workspaces/{workspace['name']}"
     try:
         ipaddress.ip_address(str(workspace["bind_address"]))
     except ValueError:
         yield f"found bind_address {workspace['bind_address']!r}, expected an address of the node, such as 127.0.0.1 or 0.0.0.0"
-    for key in workspace["authorized_keys"]:
-        if not _is_public_key(str(key)):
-            yield f"found the authorised key {str(key)[:40]!r}..., expected a public key such as 'ssh-ed25519 AAAA... name'"
-    gpus = workspace["gpus"]
-    if gpus != "all" and (isinstance(gpus, str) or len({str(gpu) for gpu in gpus}) != len(gpus)):
-        yield f"found gpus {gpus!r}, expected all, or a list of different GPU indices or UUIDs such as [0, 1]"
 
 
-def _is_number(value: Any, lowest: int) -> bool:
-    return not isinstance(value, bool) and str(value).isdigit() and int(value) >= lowest
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and str(value).isdigit() and int(value) > 0
 
 
 def _is_public_key(line: str) -> bool:
-    """A key's own type stands first inside it; a private key or a mangled line has nothing of the kind. No options before the key."""
+    """Hold a key's type against the one inside it. What is no public key, or has options before it, fails."""
     words = line.split()
     if len(words) < 2 or "\n" in line.strip() or not _KEY_TYPE.fullmatch(words[0]):  # noqa: PLR2004
         return False

@@ -16,7 +16,7 @@ description:
     C(fleet_report_expected_verdict). A host of this run with none of them is C(unknown).
   - Passwords, tokens and keys in messages are replaced before anything is stored or shown.
   - Runs on the controller only, connects to nothing, and never fails because of a verdict. Use it with C(run_once), and gate
-    on the returned RV(gate).
+    on the returned RV(refused).
 options:
   directory:
     description: >-
@@ -69,8 +69,8 @@ EXAMPLES = r"""
 
 - name: Gate
   ansible.builtin.assert:
-    that: fleet.gate[inventory_hostname].accepted
-    fail_msg: "{{ fleet.gate[inventory_hostname].message }}"
+    that: inventory_hostname not in fleet.refused
+    fail_msg: "{{ fleet.refused[inventory_hostname] | default('') }}"
 """
 
 RETURN = r"""
@@ -79,6 +79,13 @@ counts:
   type: dict
   returned: always
   sample: {ready: 7, degraded: 0, not_ready: 1, unknown: 0}
+table:
+  description: >-
+    The lines of the terminal's table, each with its style, where the callback plugin P(gpu.fleet.fleet_report#callback) prints them at the
+    end of the run.
+  type: list
+  elements: list
+  returned: when the callback plugin is enabled
 html:
   description: The path of the HTML page.
   type: str
@@ -91,12 +98,10 @@ junit:
   description: The path of the JUnit XML document.
   type: str
   returned: always
-gate:
-  description: For every host of this run whether its verdict is accepted, and a sentence that says why.
+refused:
+  description: The hosts of this run whose verdict is not accepted, each with a sentence that says why.
   type: dict
   returned: always
   sample:
-    gpu-01:
-      accepted: false
-      message: "gpu-01 is not ready, expected ready. gpu_count (node): found 7 GPUs, expected 8 [reboot]"
+    gpu-01: "gpu-01 is not ready, expected ready. gpu_count (node): found 7 GPUs, expected 8 [reboot]"
 """

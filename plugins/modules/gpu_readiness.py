@@ -29,7 +29,6 @@ options:
         GPU's own limits, or by the node's other GPUs.
       - An unknown key, a wrong type and a contradiction are refused before anything is measured.
     type: dict
-    default: {}
     suboptions:
       gpu_model:
         description: The model of every GPU, as NVML names it; the maker's name may be left out, as in V(H100 80GB HBM3).
@@ -228,7 +227,6 @@ OPTIONS = {
     "level": {"type": "str", "choices": ["passive", "active"], "default": "passive"},
     "expectation": {
         "type": "dict",
-        "default": {},
         "options": {
             "gpu_model": {"type": "str"},
             "gpu_count": {"type": "int"},
@@ -263,7 +261,7 @@ def main() -> None:
     try:
         kit = unpack(given["_kit"], Path(module.tmpdir) / "kit")
         tables = kit.tables()
-        expectation = expectations.parse(given["expectation"])
+        expectation = expectations.parse(given["expectation"] or {})
         expectations.check_against(expectation, tables)
     except (ValueError, BadZipFile) as error:
         module.fail_json(msg=str(error))

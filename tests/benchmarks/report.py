@@ -30,7 +30,18 @@ QUANTITIES = [
     ("temperature", "°C", 38.0, 4.0, "maximum", 83.0, "slowdown threshold of the GPU less 4"),
     ("allreduce_busbw", "GB/s", 462.0, 6.0, "minimum", 440.0, "OCI gate: 8 GPUs, oci-hpc"),
 ]
-DISCRETE = ["gpu_count", "gpu_model", "driver_version", "ecc", "row_remapping", "nvlink", "pcie_link", "clocks_event_reasons", "xid", "persistence"]
+DISCRETE = [
+    "gpu_count",
+    "gpu_model",
+    "driver_version",
+    "ecc",
+    "row_remapping",
+    "nvlink",
+    "pcie_link",
+    "clocks_event_reasons",
+    "xid",
+    "persistence",
+]
 
 
 def subject(index: int) -> dict[str, object]:
@@ -38,7 +49,7 @@ def subject(index: int) -> dict[str, object]:
     return {"kind": "gpu", "id": f"00000000:{(index + 1) * 16 + 11:02x}:00.0", "index": index}
 
 
-def readiness(dice: random.Random, faults: bool) -> dict[str, object]:
+def readiness(dice: random.Random, *, faults: bool) -> dict[str, object]:
     """Return what the readiness module returns on one node."""
     findings: list[dict[str, object]] = [
         {
@@ -71,7 +82,8 @@ def readiness(dice: random.Random, faults: bool) -> dict[str, object]:
                     "source": source,
                     "action": "none" if good else "investigate",
                     "kills_job": False,
-                    "message": f"found {value} {unit}, gate {gate}" + ("" if good else ": look at temperature, power cap and neighbours first"),
+                    "message": f"found {value} {unit}, gate {gate}"
+                    + ("" if good else ": look at temperature, power cap and neighbours first"),
                 }
             )
     if faults and slow < 0:
@@ -99,7 +111,7 @@ def readiness(dice: random.Random, faults: bool) -> dict[str, object]:
         {"index": index, "name": {"value": "NVIDIA H100 80GB HBM3"}, "pci_bus_id": {"value": subject(index)["id"]}}
         | {f"reading_{number}": {"value": dice.randrange(100)} for number in range(25)}
         | {"nvlinks": {"value": {str(link): True for link in range(18)}}}
-        for index in range(7 if findings[0]["observed"] == 7 else 8)  # noqa: PLR2004
+        for index in range(7 if findings[0]["observed"] == 7 else 8)
     ]
     observation = {"schema": 1, "nvml": {"driver_version": {"value": "535.261.03"}, "gpus": {"value": gpus}}}
     return {"verdict": verdict, "findings": findings, "observation": observation, "duration_s": 0.4}
@@ -111,9 +123,13 @@ def heard(dice: random.Random, share: float) -> Heard:
     if throw < share * 0.1:
         return Heard(unreachable="ssh: connect to host 10.1.2.3 port 22: No route to host")
     if throw < share * 0.15:
-        step = {"role": "nvidia_driver", "task": "install | Install the driver", "message": "found no version 535.999 in the repository, expected it: choose another"}
+        step = {
+            "role": "nvidia_driver",
+            "task": "install | Install the driver",
+            "message": "found no version 535.999 in the repository, expected it: choose another",
+        }
         return Heard(failed=step)
-    return Heard(readiness=readiness(dice, throw < share))
+    return Heard(readiness=readiness(dice, faults=throw < share))
 
 
 def main() -> None:
@@ -127,20 +143,25 @@ def main() -> None:
     for amount in options.nodes:
         with tempfile.TemporaryDirectory() as scratch:
             directory = options.keep / str(amount) if options.keep else Path(scratch)
-            dice = random.Random(amount)  # noqa: S311 - a fleet, not a secret
+            dice = random.Random(amount)
             share = max(0.02, 1 / amount) if options.faults is None else options.faults
             said = {f"gpu-{number:0{len(str(amount))}d}": heard(dice, share) for number in range(1, amount + 1)}
             start = time.process_time()
             nodes = [node(name, what, NOW.isoformat()) for name, what in said.items()]
             fleet = assemble(
-                About("Simulated fleet", "Simulated GPUs: generated figures, nothing was measured.", NOW, "controller-1, gpu.fleet 0.1.0, ansible-core 2.19"),
+                About(
+                    "Simulated fleet",
+                    "Simulated GPUs: generated figures, nothing was measured.",
+                    NOW,
+                    "controller-1, gpu.fleet 0.1.0, ansible-core 2.19",
+                ),
                 nodes,
                 {found.name: judge(found, ["ready"]) for found in nodes},
             )
             collected = time.process_time()
             publish.publish(fleet, directory)
             written = time.process_time()
-            list(table.table(fleet, width=120, limit=40, paint=lambda text, _: text))
+            list(table.table(fleet, width=120, rows=40))
             done = time.process_time()
             sizes = [(directory / name).stat().st_size / 1e6 for name in ("report.html", "report.json", "report.xml")]
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

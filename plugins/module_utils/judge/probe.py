@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from statistics import median
 from typing import Any
 
@@ -164,11 +163,13 @@ def _wrong(about: About, what: str, observed: Any, *, on_cpu: bool) -> Finding:
 
 
 def _whose(rank: Rank, probe: Probe, observation: Observation) -> tuple[Subject, Gpu | None]:
-    """Find the GPU that a rank ran on: by UUID; the node itself where it ran on the CPU."""
+    """Find the GPU that a rank ran on: by UUID, else by its place; the node itself where it ran on the CPU."""
     if probe.device == "cpu":
         return node(observation), None
-    match: Callable[[Gpu], bool] = lambda gpu: gpu.uuid.is_known and gpu.uuid.value == rank.uuid  # noqa: E731
-    gpu = next((gpu for gpu in listed(observation) if match(gpu)), None)
+    gpus = listed(observation)
+    gpu = next((gpu for gpu in gpus if gpu.uuid.is_known and gpu.uuid.value == rank.uuid), None)
+    if gpu is None and len(gpus) == probe.gpus_seen > rank.rank:
+        gpu = gpus[rank.rank]  # the probe has PyTorch number GPUs as NVML does
     if gpu is None:
         return Subject("gpu", rank.uuid or f"CUDA device {rank.rank}", rank.rank), None
     return gpu_subject(gpu, observation), gpu

@@ -9,7 +9,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, 
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
-_UNIT = "degrees Celsius"
+_UNIT = "°C"
 _MARGIN = 5
 
 

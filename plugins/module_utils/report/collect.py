@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import FAIL, Finding, Subject
-from ansible_collections.gpu.fleet.plugins.module_utils.verdict import UNKNOWN, verdict
+from ansible_collections.gpu.fleet.plugins.module_utils.verdict import READY, UNKNOWN, verdict
 
 from . import identity, redact
 from .findings import read, trouble
 from .node import VERDICTS, Node, ordered
+
+# What Ansible puts in front of what SSH said.
+_ANSIBLES_WORDS: Final = re.compile(r"^(Task failed: )?(Failed to connect to the host via ssh: )?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ def node(name: str, heard: Heard, now: str) -> Node:
     if heard.failed:
         findings.append(_failed_step(name, heard.failed))
     if heard.unreachable:
-        said = redact.text(str(heard.unreachable).strip())
+        said = redact.text(_ANSIBLES_WORDS.sub("", str(heard.unreachable)).strip())
         findings.append(
             trouble("reach", f"found no SSH connection ({said}), expected one: try `ssh {name}`, then run again with --limit {name}")
         )
@@ -37,7 +41,7 @@ def node(name: str, heard: Heard, now: str) -> Node:
     if heard.readiness is None and not findings:
         findings.append(
             trouble(
-                "measured",
+                "measurement",
                 "found no measurement in this run, expected one: "
                 f"see this run's output for the step that stopped, then run again with --limit {name}",
             )
@@ -70,10 +74,14 @@ def _measured(readiness: Any) -> _Measured:
     if readiness is None:
         return _Measured(UNKNOWN, [], None, [])
     if not isinstance(readiness, dict):
-        return _Measured(UNKNOWN, [], None, [trouble("report", f"found a readiness that is {type(readiness).__name__}, expected a mapping")])
+        return _Measured(
+            UNKNOWN, [], None, [trouble("report", f"found a readiness that is {type(readiness).__name__}, expected a mapping")]
+        )
     said, listed, observation = readiness.get("verdict"), redact.data(readiness.get("findings")), readiness.get("observation")
     if isinstance(listed, list) and said in VERDICTS:
-        return _Measured(str(said), [read(item) for item in listed], observation, [])
+        findings = [read(item) for item in listed]
+        # Never better than what was read: a finding that could not be read is an error.
+        return _Measured(verdict(findings) if said == READY else str(said), findings, observation, [])
     problem = trouble(
         "report",
         f"found verdict {said!r} with findings of type {type(listed).__name__}, expected one of {', '.join(VERDICTS)} with a list: "

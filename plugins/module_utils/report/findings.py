@@ -12,6 +12,8 @@ STATUSES: Final = (PASS, FAIL, SKIP, ERROR)
 # From the mildest to the one that costs most.
 COST: Final = {action: cost for cost, action in enumerate(("none", "investigate", "restart_app", "reset_gpu", "reboot", "replace"))}
 
+_SYMBOLS: Final = {"degrees Celsius": "°C", "seconds": "s"}
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -25,7 +27,7 @@ class Quantity:
         """Return the quantity in an `observed`, or None where it holds none."""
         if not isinstance(data, dict) or not _is_number(data.get("value")):
             return None
-        return cls(float(data["value"]), str(data.get("unit", "")))
+        return cls(float(data["value"]), _unit(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,7 @@ class Limit:
         """Return the gates in an `expected`; none where it is not a quantity's."""
         if not isinstance(data, dict):
             return ()
-        unit = str(data.get("unit", ""))
-        return tuple(cls(key == "minimum", float(data[key]), unit) for key in ("minimum", "maximum") if _is_number(data.get(key)))
+        return tuple(cls(key == "minimum", float(data[key]), _unit(data)) for key in ("minimum", "maximum") if _is_number(data.get(key)))
 
 
 def read(data: Any) -> Finding:
@@ -51,7 +52,9 @@ def read(data: Any) -> Finding:
         return trouble("report", f"found a finding that is {type(data).__name__}, expected a mapping: look at the node's stored result")
     status, message, action = data.get("status"), str(data.get("message") or ""), data.get("action")
     if status not in STATUSES:
-        message = f"found status {status!r}, expected one of {', '.join(STATUSES)}: use one version of gpu.fleet for all. {message}".rstrip()
+        message = (
+            f"found status {status!r}, expected one of {', '.join(STATUSES)}: use one version of gpu.fleet for all. {message}".rstrip()
+        )
         status = ERROR
     return Finding(
         check=str(data.get("check") or "unnamed"),
@@ -80,6 +83,11 @@ def severity(finding: Finding) -> tuple[int, int]:
     """Sort findings so that the first is the one to read first: what kills jobs, what could not be measured, what fails."""
     rank = 0 if finding.status == FAIL and finding.kills_job else (ERROR, FAIL, SKIP, PASS).index(finding.status) + 1
     return rank, -COST[finding.action]
+
+
+def _unit(data: dict[str, Any]) -> str:
+    unit = str(data.get("unit") or "")
+    return _SYMBOLS.get(unit, unit)
 
 
 def _subject(data: Any) -> Subject:

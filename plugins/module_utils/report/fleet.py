@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.verdict import UNKNOWN
 
 from . import words
 from .findings import severity
@@ -50,6 +51,11 @@ class Fleet:
     def refused(self) -> tuple[Node, ...]:
         """The nodes that the gate does not accept."""
         return tuple(node for node in self.nodes if node.name in self.gates and not self.gates[node.name].accepted)
+
+    @property
+    def worst(self) -> str:
+        """The worst verdict of any node."""
+        return next((verdict for verdict in VERDICTS if self.counts[verdict]), UNKNOWN)
 
     def summary(self) -> str:
         """Say the counts in one line."""

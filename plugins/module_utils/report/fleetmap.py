@@ -27,7 +27,8 @@ def fleet_map(nodes: Iterable[Node]) -> Markup:
     across = _WIDTH // size
     gap = 2 if size >= _GAP_FROM else 0
     cells = Markup("").join(
-        _cells(row, line * size, size, gap) for line, row in enumerate(ordered[start : start + across] for start in range(0, len(ordered), across))
+        _cells(row, line * size, size, gap)
+        for line, row in enumerate(ordered[start : start + across] for start in range(0, len(ordered), across))
     )
     tall = math.ceil(len(ordered) / across) * size
     return Markup('<svg class="map" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(

@@ -57,21 +57,25 @@ def page(fleet: Fleet) -> str:
     views = [_view(fleet, node, most) for node in fleet.nodes]
     template = _environment().get_template("node.html.j2")
     script = _asset("page.js")
-    return _environment().get_template("page.html.j2").render(
-        about=fleet.about,
-        fleet=fleet,
-        counts=[(verdict, words.VERDICT_WORDS[verdict], amount) for verdict, amount in reversed(fleet.counts.items())],
-        made=words.moment(fleet.about.now.isoformat()),
-        map=fleet_map(fleet.nodes) if len(fleet.nodes) >= FROM_NODES else "",
-        problems=problems(fleet.nodes)[:_PROBLEMS],
-        problems_hidden=max(0, len(problems(fleet.nodes)) - _PROBLEMS),
-        plain=views[:PLAIN_NODES],
-        packed=pack((view.node.verdict, view.key, template.render(view=view)) for view in views[PLAIN_NODES:]),
-        packed_nodes=max(0, len(views) - PLAIN_NODES),
-        figures=[figure(series) for series in measured(fleet.nodes)],
-        style=_asset("page.css"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            about=fleet.about,
+            fleet=fleet,
+            counts=[(verdict, words.VERDICT_WORDS[verdict], amount) for verdict, amount in reversed(fleet.counts.items())],
+            made=words.moment(fleet.about.now.isoformat()),
+            map=fleet_map(fleet.nodes) if len(fleet.nodes) >= FROM_NODES else "",
+            problems=problems(fleet.nodes)[:_PROBLEMS],
+            problems_hidden=max(0, len(problems(fleet.nodes)) - _PROBLEMS),
+            plain=views[:PLAIN_NODES],
+            packed=pack((view.node.verdict, view.key, template.render(view=view)) for view in views[PLAIN_NODES:]),
+            packed_nodes=max(0, len(views) - PLAIN_NODES),
+            figures=[figure(series) for series in measured(fleet.nodes)],
+            style=_asset("page.css"),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
     )
 
 
@@ -93,20 +97,17 @@ def _view(fleet: Fleet, node: Node, most: int) -> NodeView:
         verdict=words.VERDICT_WORDS[node.verdict],
         expected=words.VERDICT_WORDS.get(node.expected_verdict, node.expected_verdict),
         age=node.age(fleet.about.now),
-        reason=f"{wrong[0].check}: {wrong[0].message}" if wrong else _all_well(node),
+        reason=node.headline,
         more=max(0, len(wrong) - 1),
         gpus=hardware.gpus,
         driver=hardware.driver,
         rows=every[:most],
         hidden=max(0, len(every) - most),
         file=f"nodes/{file_name(node.name)}",
-        key=" ".join([node.name, words.VERDICT_WORDS[node.verdict], *sorted({finding.check for finding in wrong}), *node.actions]).casefold(),
+        key=" ".join(
+            [node.name, words.VERDICT_WORDS[node.verdict], *sorted({finding.check for finding in wrong}), *node.actions]
+        ).casefold(),
     )
-
-
-def _all_well(node: Node) -> str:
-    passed = {finding.check for finding in node.findings if finding.status == "pass"}
-    return f"{words.count(len(passed), 'check')} passed" if passed else "nothing was measured"
 
 
 @cache

@@ -23,7 +23,7 @@ def hardware(observation: Any) -> Hardware:
     driver = _known(observation, "nvml", "driver_version") or _known(observation, "kernel_module", "version")
     if isinstance(gpus, list):
         models = Counter(str(_known(gpu, "name") or _known(gpu, "state") or "unreadable").removeprefix("NVIDIA ") for gpu in gpus)
-        text = ", ".join(f"{amount} × {model}" for model, amount in models.most_common()) or "none"
+        text = ", ".join(f"{amount} \N{MULTIPLICATION SIGN} {model}" for model, amount in models.most_common()) or "none"
     else:
         on_bus = _known(observation, "pci", "gpus")
         text = f"{len(on_bus)} on the PCI bus" if isinstance(on_bus, list) else ""

@@ -76,7 +76,9 @@ def _line(finding: Finding) -> str:
 
 
 def _counts(tags: list[str]) -> str:
-    return _attributes(tests=str(len(tags)), failures=str(tags.count("failure")), errors=str(tags.count("error")), skipped=str(tags.count("skipped")))
+    return _attributes(
+        tests=str(len(tags)), failures=str(tags.count("failure")), errors=str(tags.count("error")), skipped=str(tags.count("skipped"))
+    )
 
 
 def _attributes(**values: str) -> str:

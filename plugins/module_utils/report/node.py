@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import PASS, Finding
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import DEGRADED, NOT_READY, READY, UNKNOWN
 
 from . import identity, redact, words
@@ -39,6 +39,14 @@ class Node:
         return tuple(finding for finding in self.findings if is_wrong(finding))
 
     @property
+    def headline(self) -> str:
+        """What to say of it in one sentence."""
+        if self.wrong:
+            return f"{self.wrong[0].check}: {self.wrong[0].message}"
+        passed = len({finding.check for finding in self.findings if finding.status == PASS})
+        return f"{words.count(passed, 'check')} passed" if passed else "nothing was measured"
+
+    @property
     def actions(self) -> tuple[str, ...]:
         """What the findings ask for, the costliest first."""
         asked = {finding.action for finding in self.wrong} - {"none"}
@@ -49,7 +57,7 @@ class Node:
         if self.in_run:
             return ""
         if not self.measured_at:
-            return "not in this run, never measured"
+            return "not in this run"
         return f"not in this run, measured {words.moment(self.measured_at)}{_ago(self.measured_at, now)}"
 
     def as_record(self) -> dict[str, Any]:
@@ -97,11 +105,11 @@ def from_record(name: str, record: Any) -> Node:
 
 def never_measured(name: str) -> Node:
     """Return a node of which nothing is known."""
-    message = f"found no result of this node, expected one: measure it with --limit {name}"
+    message = f"never measured, expected a result: run again with --limit {name}"
     return Node(
         name=name,
         verdict=UNKNOWN,
-        findings=(trouble("measured", message),),
+        findings=(trouble("measurement", message),),
         in_run=False,
         measured_at="",
         expected_verdict="",

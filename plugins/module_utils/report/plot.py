@@ -11,7 +11,6 @@ from typing import Final
 from markupsafe import Markup
 
 from . import words
-from .findings import Limit
 from .series import Column, Point, Series, histogram, quantile
 
 DOTS_UP_TO: Final = 64  # nodes; above it bands
@@ -25,6 +24,9 @@ _WIDEST: Final = 1040
 _NARROWEST: Final = 352
 _OUTLIERS: Final = 300
 _BINS: Final = 160
+_GATES_TOLD: Final = 3
+_LONGEST_NAME: Final = 20
+_LINE: Final = 13  # the height of a label
 _LETTER: Final = 6.4  # the width of a letter of a label, with some room
 
 
@@ -74,7 +76,9 @@ def figure(series: Series) -> Figure:
         marks, bottom = _bands(series, frame, values), 24
     full = math.ceil(frame.right + _RIGHT + (0 if dots else _HISTOGRAM))
     said = _said(series, values)
-    body = Markup("").join([*_grid(frame), *_gates(_groups(series.columns, DOTS_UP_TO if dots else _BINS), frame), *marks, *_gate_labels(series, frame)])
+    body = Markup("").join(
+        [*_grid(frame), *_gates(_groups(series.columns, DOTS_UP_TO if dots else _BINS), frame), *marks, *_gate_labels(series, frame)]
+    )
     return Figure(
         title=series.check.replace("_", " "),
         unit=series.unit,
@@ -87,11 +91,13 @@ def figure(series: Series) -> Figure:
 
 
 def _said(series: Series, values: list[float]) -> dict[str, str]:
-    gates = words.listing((f"{words.limit(gate)}: {source}" if source else words.limit(gate) for gate, source in series.gates), 3)
+    gates = [f"{words.limit(gate)}: {source}" if source else words.limit(gate) for gate, source in series.gates[:_GATES_TOLD]]
+    if len(series.gates) > len(gates):
+        gates.append(words.count(len(series.gates) - len(gates), "more gate"))
     return {
         "spread": f"median {words.number(quantile(values, 0.5))}, {words.number(values[0])} to {words.number(values[-1])}, "
         f"{words.count(len(values), 'value')} on {words.count(len(series.columns), 'node')}",
-        "gate": f"gate {gates}" if gates else "no gate",
+        "gate": f"gate {'; '.join(gates)}" if gates else "no gate",
         "missed": f"{series.missed:,} of {len(values):,} fail" if series.missed else "",
     }
 
@@ -132,24 +138,33 @@ def _gates(groups: Sequence[Sequence[Column]], frame: _Frame) -> Iterator[Markup
         left, right = right, right + step * sum(len(group) for group in run)
         for gate in limits:
             y = frame.y(gate.value)
-            top, bottom = (y, _HEIGHT) if gate.minimum else (_TOP, y)
-            yield Markup('<rect class="beyond" x="{}" width="{}" y="{}" height="{}"/>').format(
-                round(left, 1), round(right - left, 1), round(top, 1), round(bottom - top, 1)
-            )
             yield Markup('<line class="gate" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(round(left, 1), round(right, 1), y, y)
+        for minimum in (True, False):
+            ys = [frame.y(gate.value) for gate in limits if gate.minimum is minimum]
+            if ys:
+                top, bottom = (min(ys), _HEIGHT) if minimum else (_TOP, max(ys))
+                yield Markup('<rect class="beyond" x="{}" width="{}" y="{}" height="{}"/>').format(
+                    round(left, 1), round(right - left, 1), round(top, 1), round(bottom - top, 1)
+                )
 
 
 def _gate_labels(series: Series, frame: _Frame) -> Iterator[Markup]:
-    for gate, source in series.gates[:4]:
+    taken: list[float] = []
+    for gate, source in series.gates:
         label = f"{words.limit(gate)} · {source}" if source else words.limit(gate)
         most = int(frame.width / _LETTER)
         label = label if len(label) <= most else label[: most - 1] + "…"
         y = frame.y(gate.value) + (12 if gate.minimum else -5)
-        yield Markup('<text class="gate-label" x="{}" y="{}">{}<title>{}</title></text>').format(frame.right - 3, round(y, 1), label, source)
+        if any(abs(y - other) < _LINE for other in taken):
+            continue  # it stands in the caption
+        taken.append(y)
+        yield Markup('<text class="gate-label" x="{}" y="{}">{}<title>{}</title></text>').format(
+            frame.right - 3, round(y, 1), label, source
+        )
 
 
 def _mark(point: Point, node: str, unit: str, x: float, y: float) -> Markup:
-    """A circle; what fails is a diamond, so that it is seen without colour."""
+    """Draw a circle, or a diamond for what fails, so that it is seen without colour."""
     title = f"{node} · {point.label}: {words.with_unit(point.value, unit)}, {point.status}"
     if point.status == "pass":
         return Markup('<circle class="dot" cx="{}" cy="{}" r="3"><title>{}</title></circle>').format(x, y, title)
@@ -169,7 +184,9 @@ def _dots(series: Series, frame: _Frame, slot: float) -> Iterator[Markup]:
         reach = max(6.0, step * len(column.points) / 2)
         y = frame.y(quantile(sorted(point.value for point in column.points), 0.5))
         if len(column.points) > 1:
-            yield Markup('<line class="median" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(round(middle - reach, 1), round(middle + reach, 1), y, y)
+            yield Markup('<line class="median" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
+                round(middle - reach, 1), round(middle + reach, 1), y, y
+            )
         for number, point in enumerate(column.points):
             x = round(middle + (number - (len(column.points) - 1) / 2) * step, 1)
             yield _mark(point, column.node, series.unit, x, frame.y(point.value))
@@ -193,7 +210,7 @@ def _name(node: str, x: float, *, upright: bool) -> Markup:
 
 
 def _short(node: str) -> str:
-    return node if len(node) <= 20 else node[:19] + "…"  # noqa: PLR2004
+    return node if len(node) <= _LONGEST_NAME else node[: _LONGEST_NAME - 1] + "…"
 
 
 def _bands(series: Series, frame: _Frame, values: list[float]) -> Iterator[Markup]:
@@ -222,7 +239,7 @@ def _bands(series: Series, frame: _Frame, values: list[float]) -> Iterator[Marku
 
 
 def _outliers(columns: Sequence[Column], values: list[float]) -> Iterator[tuple[int, Column, Point]]:
-    """What fails, then what lies far outside the rest of the fleet."""
+    """Return what fails, then what lies far outside the rest of the fleet."""
     low, middle, high = (quantile(values, share) for share in (0.25, 0.5, 0.75))
     reach = 3 * (high - low)
     hits = [

@@ -17,6 +17,7 @@ _RULES: Final = (
     (re.compile(rf"""({_NAME}["']?\s*[=:]\s*)(?!\[hidden\])("[^"]*"|'[^']*'|[^\s,;&"']+)""", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(rf"(--{_NAME}\s+)[^\s,;]+", re.IGNORECASE), rf"\1{HIDDEN}"),
 )
+_HARMLESS: Final = frozenset({int, float, bool, type(None)})  # most of an observation; passed over without a call
 _SECRET_NAME: Final = re.compile(rf"{_NAME}$", re.IGNORECASE)
 
 
@@ -34,10 +35,14 @@ def data(tree: Any) -> Any:
     if isinstance(tree, str):
         return text(tree)
     if isinstance(tree, dict):
-        return {key: HIDDEN if isinstance(below, str) and below and _is_secret(key) else data(below) for key, below in tree.items()}
+        return {key: below if below.__class__ in _HARMLESS else _under(key, below) for key, below in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return [data(item) for item in tree]
+        return [item if item.__class__ in _HARMLESS else data(item) for item in tree]
     return tree
+
+
+def _under(name: Any, below: Any) -> Any:
+    return HIDDEN if isinstance(below, str) and below and _is_secret(name) else data(below)
 
 
 @lru_cache(maxsize=1 << 12)

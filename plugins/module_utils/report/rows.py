@@ -33,7 +33,11 @@ def rows(findings: Iterable[Finding]) -> tuple[Row, ...]:
     gathered: dict[object, list[Finding]] = {}
     for place, finding in enumerate(findings):
         said = finding.message if finding.status == "skip" else ""
-        key = place if is_wrong(finding) else (finding.check, finding.status, str(finding.expected), finding.source, finding.subject.kind, said)
+        key = (
+            place
+            if is_wrong(finding)
+            else (finding.check, finding.status, str(finding.expected), finding.source, finding.subject.kind, said)
+        )
         gathered.setdefault(key, []).append(finding)
     return tuple(_row(group) for group in gathered.values())
 

@@ -72,7 +72,11 @@ def measured(nodes: Iterable[Node]) -> tuple[Series, ...]:
             check,
             unit,
             tuple(
-                Column(name, tuple(point for _, _, point in sorted(listed, key=lambda item: item[:2])), tuple(limits.get((check, unit), {}).get(name, ())))
+                Column(
+                    name,
+                    tuple(point for _, _, point in sorted(listed, key=lambda item: item[:2])),
+                    tuple(limits.get((check, unit), {}).get(name, ())),
+                )
                 for name, listed in by_node.items()
             ),
             tuple(gates.get((check, unit), {}).items()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,16 +13,16 @@ from ansible_collections.gpu.fleet.plugins.module_utils.finding import Subject
 
 from .findings import Limit, Quantity
 
+_EXACT_BELOW: Final = 1e15
 VERDICT_WORDS: Final = {"ready": "ready", "degraded": "degraded", "not_ready": "not ready", "unknown": "unknown"}
 
 
 def number(value: float) -> str:
     """Write a number with the digits that carry meaning: 9,876, 712.3, 0.0123."""
-    size = abs(value)
-    if value == int(value) and size < 1e15:
+    if value == int(value) and abs(value) < _EXACT_BELOW:
         return f"{int(value):,}"
     for floor, digits in ((1000, 0), (100, 1), (1, 2)):
-        if size >= floor:
+        if abs(value) >= floor:
             text = f"{value:,.{digits}f}"
             return text.rstrip("0").rstrip(".") if "." in text else text
     return f"{value:.3g}"
@@ -39,21 +40,29 @@ def limit(gate: Limit) -> str:
 
 def value(data: Any) -> str:
     """Write anything a finding observed or expected."""
-    if data is None:
-        return ""
-    quantity = Quantity.read(data)
-    if quantity:
+    if data is None or isinstance(data, (str, bool, int, float)):
+        return _scalar(data)
+    if quantity := Quantity.read(data):
         return with_unit(quantity.value, quantity.unit)
-    gates = Limit.read(data)
-    if gates:
+    if gates := Limit.read(data):
         return " and ".join(limit(gate) for gate in gates)
+    if isinstance(data, (list, tuple)) and all(_is_flat(item) for item in data):
+        return ", ".join(_scalar(item) for item in data)
+    if isinstance(data, dict) and all(_is_flat(item) for item in data.values()):
+        return ", ".join(f"{name} {_scalar(item)}".rstrip() for name, item in data.items())
+    return json.dumps(data, ensure_ascii=False, default=str)
+
+
+def _is_flat(data: Any) -> bool:
+    return not isinstance(data, (dict, list, tuple))
+
+
+def _scalar(data: Any) -> str:
     if isinstance(data, bool):
         return "yes" if data else "no"
-    if isinstance(data, str):
-        return data
-    if isinstance(data, list | tuple) and not any(isinstance(item, dict | list | tuple) for item in data):
-        return ", ".join(value(item) for item in data)
-    return json.dumps(data, ensure_ascii=False, default=str)
+    if isinstance(data, (int, float)) and math.isfinite(data):
+        return number(data)
+    return "" if data is None else str(data)
 
 
 def whom(subject: Subject) -> str:

@@ -1,8 +1,9 @@
 """Wait until every workspace does what it is for: Jupyter lets in who has the token and nobody else, and SSH answers.
 
-Usage: python3 - TIMEOUT_S WORKSPACES < health.py     (WORKSPACES: JSON list of name, address, jupyter_port, ssh_port)
+Usage: python3 - TIMEOUT_S WORKSPACES < health.py     (WORKSPACES: JSON list of name, bind_address, jupyter_port, ssh_port)
 
-The tokens are read on the node and are not printed. Exit status 1 and found, expected, next step on standard output where one does not answer.
+The tokens are read on the node and are not printed. Where one does not answer, it is told what was found, what was expected and the next
+step, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def ssh_problem(address: str, port: int) -> str:
 
 def problem_of(workspace: dict) -> str:
     """Return what is wrong with one workspace, or nothing."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(workspace["address"], workspace["address"])  # noqa: S104
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(workspace["bind_address"], workspace["bind_address"])  # noqa: S104
     try:
         token = Path(f"/etc/jupyter-workspaces/{workspace['name']}/token").read_text(encoding="utf-8")
     except OSError as problem:
@@ -74,7 +75,7 @@ def main(timeout_s: float, workspaces: list) -> int:
             break
         time.sleep(0.25)
     for name, problem in problems.items():
-        print(
+        print(  # noqa: T201
             f"workspace {name}: {problem} within {timeout_s:g} s. "
             f"Next: journalctl -u jupyter-workspace-{name} on the node. Its last lines: {journal(name)}"
         )

@@ -3,8 +3,8 @@
 Usage: python3 - IMAGE_REPOSITORY < look.py
 
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
-`containers` (name and workspace), `images` (those of the repository) and `docker` (what the engine says of itself). Nothing is changed; what
-cannot be read is left out.
+`containers` (name and workspace), `images` (those of the repository) and `docker` (what the engine says of itself). Nothing is changed;
+what cannot be read is left out.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def look(repository: str) -> dict:
     units = sorted(Path("/etc/systemd/system").glob("jupyter-workspace-*.service"))
     files = [*units, *Path("/etc/jupyter-workspaces").glob("*/*")]
     names = [path.name for path in units]
-    rows = run("docker", "ps", "--all", "--filter", "label=gpu.fleet.workspace", "--format", '["{{.Names}}", "{{.Label "gpu.fleet.workspace"}}"]')
+    rows = run(
+        "docker", "ps", "--all", "--filter", "label=gpu.fleet.workspace", "--format", '["{{.Names}}", "{{.Label "gpu.fleet.workspace"}}"]'
+    )
     return {
         "units": parse_units(run("systemctl", "show", "--property=Id,ActiveState,UnitFileState", *names)) if names else {},
         "files": {str(path): fingerprint(path) for path in files if path.is_file()},
@@ -61,4 +63,4 @@ def look(repository: str) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(look(sys.argv[1])))
+    print(json.dumps(look(sys.argv[1])))  # noqa: T201

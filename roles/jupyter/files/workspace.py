@@ -4,8 +4,11 @@ Read from the environment: WORKSPACE_USER, WORKSPACE_UID. Mounted: /home/<user>;
 /run/workspace with `token` (read by root only) and `authorized_keys` (read by sshd at every login, so a new key needs no restart).
 """
 
+# ruff: noqa: S603, S607, T201  programs of this image are called by their names, and standard output is the container's log
+
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shlex
@@ -13,7 +16,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 CONFIGURATION = Path("/run/workspace")
@@ -65,11 +67,12 @@ def make_user(user: str, uid: int) -> pwd.struct_passwd:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        command = ["useradd", "--no-create-home", "--non-unique", "--uid", str(uid), "--user-group", "--shell", "/bin/bash", "--password", "*", user]
-        subprocess.run(command, check=True)
+        options = ["--no-create-home", "--user-group", "--shell=/bin/bash", "--password=*", "--non-unique", f"--uid={uid}"]
+        subprocess.run(["useradd", *options, user], check=True)
         account = pwd.getpwnam(user)
     home = Path(account.pw_dir)
     if not any(home.iterdir()):
+        home.chmod(0o700)
         shutil.copytree("/etc/skel", home, dirs_exist_ok=True)
         for path in home.rglob("*"):
             os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
@@ -111,51 +114,40 @@ def prepare_jupyter(account: pwd.struct_passwd) -> dict[str, str]:
     }
 
 
-def main() -> int:
-    """Start both services and reap whatever ends, until one of the two does."""
-    os.umask(0o022)
-    account = make_user(os.environ["WORKSPACE_USER"], int(os.environ["WORKSPACE_UID"]))
-    configuration = prepare_ssh(account.pw_name)
-    jupyter = ["jupyter", "lab", "--ServerApp.ip=0.0.0.0", "--ServerApp.port=8888", "--ServerApp.port_retries=0", "--no-browser"]
-    services = {
-        process.pid: (name, process)
-        for name, process in (
-            ("sshd", subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(configuration)])),
-            (
-                "jupyter",
-                subprocess.Popen(
-                    jupyter,
-                    cwd=account.pw_dir,
-                    env=prepare_jupyter(account),
-                    user=account.pw_uid,
-                    group=account.pw_gid,
-                    extra_groups=[],
-                    start_new_session=True,
-                ),
-            ),
-        )
-    }
+def watch(services: dict[str, subprocess.Popen]) -> int:
+    """Reap whatever ends, as the first process of a container must, until one of the services does; then end the others."""
+    asked_to_end = False
 
-    def end(*_: object) -> None:
-        for _name, process in services.values():
+    def end(*signals: object) -> None:
+        nonlocal asked_to_end
+        asked_to_end = asked_to_end or bool(signals)
+        for process in services.values():
             process.terminate()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    while True:
+    names = {process.pid: name for name, process in services.items()}
+    ended, status = os.wait()
+    while ended not in names:
         ended, status = os.wait()
-        if ended in services:
-            name, _process = services.pop(ended)
-            print(f"workspace: {name} ended with {os.waitstatus_to_exitcode(status)}; ending", flush=True)
-            break
+    del services[names[ended]]
+    print(f"workspace: {names[ended]} ended with {os.waitstatus_to_exitcode(status)}; ending", flush=True)
     end()
-    deadline = time.monotonic() + 10
-    for _name, process in services.values():
-        try:
-            process.wait(timeout=max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-    return 1
+    for process in services.values():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+        process.kill()
+    return 0 if asked_to_end else 1
+
+
+def main() -> int:
+    """Start both services and stay until one of them ends."""
+    os.umask(0o022)
+    account = make_user(os.environ["WORKSPACE_USER"], int(os.environ["WORKSPACE_UID"]))
+    sshd = ["/usr/sbin/sshd", "-D", "-e", "-f", str(prepare_ssh(account.pw_name))]
+    jupyter = ["jupyter", "lab", "--ServerApp.ip=0.0.0.0", "--ServerApp.port=8888", "--ServerApp.port_retries=0", "--no-browser"]
+    user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": account.pw_dir, "env": prepare_jupyter(account)}
+    return watch({"sshd": subprocess.Popen(sshd), "jupyter": subprocess.Popen(jupyter, start_new_session=True, **user)})
 
 
 if __name__ == "__main__":

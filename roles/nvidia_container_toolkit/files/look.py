@@ -137,7 +137,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
     seen["cdi"] = cdi_state(run("nvidia-ctk", "cdi", "generate"), spec, unit=unit)
     if seen["cdi"]["state"] == "unknown":
         seen["cdi"]["usable"] = spec is not None or run("nvidia-smi", "-L").out.startswith("GPU ")
-    seen["key"] = proof_key(status, info, sorted((spec or "").splitlines()), wanted["proof_extra"])
+    seen["key"] = proof_key(wanted["packages"], info, sorted((spec or "").splitlines()), wanted["proof_extra"])
     # Without a specification there is nothing to prove.
     seen["proven"] = spec is None or (read(wanted["proof"]) or "").startswith(seen["key"])
     return seen

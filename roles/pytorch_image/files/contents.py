@@ -19,4 +19,4 @@ contents = {
     "cudnn": dotted(cudnn) if cudnn else None,
     "nccl": ".".join(map(str, torch.cuda.nccl.version())) if cuda else None,
 }
-print(json.dumps(contents))
+print(json.dumps(contents))  # noqa: T201

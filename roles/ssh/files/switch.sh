@@ -40,14 +40,15 @@ apply)
     apply
     ;;
 commit)
-    systemctl stop "$timer.timer"
-    if [ -e "$state/rolled-back" ]; then
-        echo "The node took the change back by itself, since nobody committed it in time." >&2
+    systemctl stop "$timer.timer" 2>/dev/null || true
+    if [ ! -d "$state" ]; then
+        echo "The node has taken the change back by itself, since nobody committed it in time." >&2
         exit 1
     fi
     rm -rf "$state" "$0"
     ;;
 rollback)
+    [ -d "$state" ] || exit 0
     while read -r file; do
         if [ -e "$state/before/${file##*/}" ]; then
             cp -a "$state/before/${file##*/}" "$file"
@@ -55,9 +56,8 @@ rollback)
             rm -f "$file"
         fi
     done <"$state/files"
-    touch "$state/rolled-back"
     apply
-    # Stopping the timer from within what it started is no loss: it has done its work.
+    rm -rf "$state"
     systemctl stop "$timer.timer" 2>/dev/null || true
     ;;
 esac

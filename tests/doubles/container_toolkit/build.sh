@@ -108,7 +108,8 @@ gpg --batch --armor --export > gpgkey.asc
 gpg --batch --no-auto-check-trustdb --with-colons --list-keys | awk -F: '$1 == "fpr" { print $10; exit }' > fingerprint.txt
 echo "$sources" > .sources
 
-rm -rf "$out"
-mkdir -p "$(dirname "$out")"
-cp -R "$work/repository" "$out"
+# The directory itself stays: it may be served or mounted.
+mkdir -p "$out"
+find "$out" -mindepth 1 -delete
+cp -R "$work/repository/." "$out/"
 echo "built $out: $VERSIONS"

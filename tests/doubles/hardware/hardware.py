@@ -18,6 +18,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -61,15 +62,36 @@ def present(scenario: dict[str, Any]) -> list[dict[str, Any]]:
 # ---- PCI devices: pure --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class DeviceId:
+    """Device and vendor, subsystem and its vendor (the latter in the low half, as in NVML), and the class."""
+
+    ids: int
+    subsystem: int
+    device_class: int
+
+
+@dataclass(frozen=True)
+class Link:
+    generation: int
+    width: int
+    max_generation: int
+    max_width: int
+
+
+def speed(generation: int) -> str:
+    return f"{SPEEDS[generation]} GT/s PCIe" if generation in SPEEDS else "Unknown"
+
+
 def pci_address(bus_id: str) -> str:
     """NVML's 00000000:1B:00.0 as the kernel writes it: 0000:1b:00.0."""
     domain, bus, place = bus_id.lower().split(":")
     return f"{int(domain, 16):04x}:{bus}:{place}"
 
 
-def pci_files(ids: int, subsystem: int, device_class: int, link: dict[str, int], numa_node: int, cpus: str) -> Files:
+def pci_files(device_id: DeviceId, link: Link, numa_node: int = 0, cpus: str = "") -> Files:
     """The files of one device under /sys/bus/pci/devices that tools read."""
-    vendor, device = ids & 0xFFFF, ids >> 16
+    vendor, device, subsystem, device_class = device_id.ids & 0xFFFF, device_id.ids >> 16, device_id.subsystem, device_id.device_class
     texts = {
         "vendor": f"0x{vendor:04x}",
         "device": f"0x{device:04x}",
@@ -81,10 +103,10 @@ def pci_files(ids: int, subsystem: int, device_class: int, link: dict[str, int],
         "local_cpulist": cpus,
         "enable": "1",
         "irq": "0",
-        "current_link_speed": f"{SPEEDS.get(link['generation'], 'Unknown')} GT/s PCIe",
-        "current_link_width": str(link["width"]),
-        "max_link_speed": f"{SPEEDS.get(link['max_generation'], 'Unknown')} GT/s PCIe",
-        "max_link_width": str(link["max_width"]),
+        "current_link_speed": speed(link.generation),
+        "current_link_width": str(link.width),
+        "max_link_speed": speed(link.max_generation),
+        "max_link_width": str(link.max_width),
         "modalias": f"pci:v{vendor:08X}d{device:08X}sv{subsystem & 0xFFFF:08X}sd{subsystem >> 16:08X}"
         f"bc{device_class >> 16:02X}sc{device_class >> 8 & 0xFF:02X}i{device_class & 0xFF:02X}",
         "resource": "\n".join(["0x0000000000000000 0x0000000000000000 0x0000000000000000"] * 7),
@@ -108,19 +130,13 @@ def pci_devices(scenario: dict[str, Any]) -> dict[str, Files]:
     """Every simulated device by its address: the GPUs that are there, and the NVSwitches."""
     devices = {}
     for gpu in present(scenario):
-        link = {
-            "generation": gpu["pcie.gen.current"] or 0,
-            "width": gpu["pcie.width.current"] or 0,
-            "max_generation": gpu["pcie.gen.max"] or 0,
-            "max_width": gpu["pcie.width.max"] or 0,
-        }
-        devices[pci_address(gpu["pci.bus_id"])] = pci_files(
-            gpu["pci.device_id"], gpu["pci.subsystem_id"], gpu["pci.class"], link, gpu["numa_node"] or 0, gpu["cpus"] or ""
-        )
-    switch_link = {"generation": 4, "width": 2, "max_generation": 4, "max_width": 2}
+        device_id = DeviceId(gpu["pci.device_id"], gpu["pci.subsystem_id"], gpu["pci.class"])
+        names = ("pcie.gen.current", "pcie.width.current", "pcie.gen.max", "pcie.width.max")
+        link = Link(*(gpu[name] or 0 for name in names))
+        devices[pci_address(gpu["pci.bus_id"])] = pci_files(device_id, link, gpu["numa_node"] or 0, gpu["cpus"] or "")
+    ids = scenario["switch_device_id"] << 16 | NVIDIA
     for bus_id in scenario["switches"]:
-        ids = scenario["switch_device_id"] << 16 | NVIDIA
-        devices[pci_address(bus_id)] = pci_files(ids, ids, 0x068000, switch_link, 0, "")
+        devices[pci_address(bus_id)] = pci_files(DeviceId(ids, ids, 0x068000), Link(4, 2, 4, 2))
     return devices
 
 
@@ -131,12 +147,12 @@ Record = tuple[int, int, str]  # priority, microseconds since the machine starte
 
 def kernel_messages(scenario: dict[str, Any], driver: str) -> list[tuple[int, str]]:
     """What the kernel says of the GPUs when it starts, then the lines that the scenario plants, with their priorities."""
-    messages = []
-    if driver:
-        messages.append((6, f"NVRM: loading NVIDIA UNIX x86_64 Kernel Module  {driver}  (simulated)"))
-        for gpu in present(scenario):
-            messages.append((6, f"nvidia {pci_address(gpu['pci.bus_id'])}: enabling device (simulated)"))
-    return messages + [(3, line) for line in scenario["kernel_log"]]
+    planted = [(3, line) for line in scenario["kernel_log"]]
+    if not driver:
+        return planted
+    loading = (6, f"NVRM: loading NVIDIA UNIX x86_64 Kernel Module  {driver}  (simulated)")
+    gpus = [(6, f"nvidia {pci_address(gpu['pci.bus_id'])}: enabling device (simulated)") for gpu in present(scenario)]
+    return [loading, *gpus, *planted]
 
 
 def kernel_records(messages: list[tuple[int, str]], earlier: list[Record], now_us: int) -> list[Record]:
@@ -209,8 +225,8 @@ def write_tree(folder: Path, files: Files) -> None:
 
 
 def is_mounted(target: Path) -> bool:
-    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-        return any(line.split()[4] == str(target) for line in mounts)
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return any(line.split()[4] == str(target) for line in mounts)
 
 
 def bind(source: Path, target: Path, *, read_only: bool = False) -> None:
@@ -263,7 +279,7 @@ def apply_pci(scenario: dict[str, Any]) -> None:
         for real in devices.iterdir():
             link = tree / real.name
             if not link.is_symlink() and (real / "vendor").read_text().strip() != f"0x{NVIDIA:04x}":
-                link.symlink_to(os.readlink(real))
+                link.symlink_to(real.readlink())
     wanted = pci_devices(scenario)
     for old in tree.iterdir():
         if not old.is_symlink() and old.name not in wanted:
@@ -344,8 +360,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="gpu-fleet-double-hardware", description=__doc__)
     parser.add_argument("command", choices=["apply", "describe"])
     if parser.parse_args().command == "describe":
-        json.dump(describe(LIBRARY), sys.stdout, indent=2)
-        print()
+        sys.stdout.write(json.dumps(describe(LIBRARY), indent=2) + "\n")
     else:
         apply()
 

@@ -37,9 +37,11 @@ struct key {
     enum kind kind;
     const struct word *words;
     const char *initial;
+    bool fixed; /* never an error's name */
 };
 
 #define KEY(identifier, name, kind, words, initial) identifier,
+#define FIXED KEY
 enum gpu_key {
 #include "gpu_keys.def"
     GPU_KEYS
@@ -49,6 +51,7 @@ enum link_key {
     LINK_KEYS
 };
 #undef KEY
+#undef FIXED
 
 extern const struct key gpu_keys[GPU_KEYS];
 extern const struct key link_keys[LINK_KEYS];
@@ -79,7 +82,6 @@ struct rule {
 };
 
 struct scenario {
-    const char *source; /* the file, for messages */
     const char *profile;
     const char *node;
     const char *driver_version; /* only where the scenario says one */
@@ -102,10 +104,10 @@ struct scenario {
 
 extern struct scenario scenario;
 
-/* scenario.c, values.c, suggest.c, system.c */
+/* scenario.c, gpus.c, values.c, suggest.c, system.c */
 nvmlReturn_t scenario_load(void);
+void start_gpu(struct nvmlDevice_st *gpu, unsigned int slot);
 nvmlReturn_t scenario_enumerate(void);
-const char *scenario_text(const char **source);
 bool value_parse(const struct key *key, const char *text, struct reading *out);
 const char *key_expectation(const struct key *key, char *buffer, size_t size);
 const char *nearest(const char *word, const char *(*candidate)(size_t index));

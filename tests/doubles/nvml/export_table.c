@@ -61,7 +61,9 @@ static nvmlReturn_t give_topology(const char *left, const char *right, unsigned 
 
 static nvmlReturn_t answer_of_gpu(unsigned int slot, nvmlDevice_t device, void *target, uintptr_t third)
 {
-    ENTER_GPU(device);
+    nvmlReturn_t gate = enter_gpu("nvmlInternalGetExportTable", device);
+    if (gate != NVML_SUCCESS)
+        return gate;
     REQUIRE(target);
     switch (slot) {
     case SLOT_ENFORCED_POWER:

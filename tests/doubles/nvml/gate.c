@@ -87,12 +87,10 @@ nvmlReturn_t stub_gpu(const char *function, nvmlDevice_t device)
     return result != NVML_SUCCESS ? result : NVML_ERROR_NOT_SUPPORTED;
 }
 
-static nvmlReturn_t start(const char *function)
+static nvmlReturn_t start(void)
 {
     nvmlReturn_t result = scenario_load();
-    if (result != NVML_SUCCESS)
-        return result;
-    if ((result = apply_rules(function, -1)) != NVML_SUCCESS || (result = scenario.init) != NVML_SUCCESS)
+    if (result != NVML_SUCCESS || (result = scenario.init) != NVML_SUCCESS)
         return result;
     if (strcmp(driver_version(), library_version()) != 0)
         return NVML_ERROR_LIB_RM_VERSION_MISMATCH;
@@ -103,7 +101,11 @@ static nvmlReturn_t initialise(const char *function)
 {
     trace(function, "");
     pthread_mutex_lock(&lock);
-    nvmlReturn_t result = users > 0 ? apply_rules(function, -1) : start(function);
+    nvmlReturn_t result = users > 0 ? NVML_SUCCESS : start();
+    if (result == NVML_SUCCESS)
+        result = apply_rules(function, -1);
+    if (result == NVML_SUCCESS && strcmp(function, "nvmlInitWithFlags") == 0)
+        result = apply_rules("nvmlInit", -1); /* it is another way to the same */
     if (result == NVML_SUCCESS)
         users++;
     pthread_mutex_unlock(&lock);

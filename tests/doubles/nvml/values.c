@@ -62,7 +62,7 @@ static bool parse_mask(const struct word *words, const char *text, unsigned long
 bool value_parse(const struct key *key, const char *text, struct reading *out)
 {
     *out = (struct reading){.status = NVML_SUCCESS, .text = text};
-    if (key->words != error_words) {
+    if (!key->fixed) {
         const struct word *error = find_word(error_words, text, strlen(text));
         if (error && error->number != NVML_SUCCESS) {
             out->status = (nvmlReturn_t)error->number;
@@ -99,7 +99,7 @@ const char *key_expectation(const struct key *key, char *buffer, size_t size)
     size_t used = (size_t)snprintf(buffer, size, "%s", kinds[key->kind]);
     for (const struct word *word = key->words; word && word->name && used < size; word++)
         used += (size_t)snprintf(buffer + used, size - used, " %s", word->name);
-    if (used < size && key->words != error_words)
+    if (used < size && !key->fixed)
         snprintf(buffer + used, size - used, ", or the name of an NVML error such as NOT_SUPPORTED");
     return buffer;
 }

@@ -59,7 +59,8 @@ const struct word compute_words[] = {
     {0},
 };
 
-#define KEY(identifier, name, kind, words, initial) {name, kind, words, initial},
+#define KEY(identifier, name, kind, words, initial) {name, kind, words, initial, false},
+#define FIXED(identifier, name, kind, words, initial) {name, kind, words, initial, true},
 const struct key gpu_keys[GPU_KEYS] = {
 #include "gpu_keys.def"
 };

@@ -25,8 +25,6 @@ BINARIES = (
     "nvidia-imex-ctl",
 )
 SOCKETS = ("/run/nvidia-persistenced/socket", "/run/nvidia-fabricmanager/socket", "/tmp/nvidia-mps")
-# Not the real tool's: the simulated GPUs are described by this file, inside a container too.
-SCENARIO = "/etc/gpu-fleet-double/scenario.conf"
 HOOK = "/usr/bin/nvidia-cdi-hook"
 FILE_OPTIONS = ["ro", "nosuid", "nodev", "rbind", "rprivate"]
 SOCKET_OPTIONS = ["nosuid", "nodev", "rbind", "rprivate", "noexec"]
@@ -66,11 +64,10 @@ def find_files(version: str) -> Files:
     cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
     binaries = [path for path in map(shutil.which, BINARIES) if path]
     firmware = sorted(glob.glob(f"/lib/firmware/nvidia/{version}/gsp*.bin"))
-    extra = [SCENARIO] if os.path.exists(SCENARIO) else []
     control = [find_node(path) for path in CONTROL_NODES if os.path.exists(path)]
     return Files(
         parse_cache(cache, version),
-        tuple(binaries + firmware + extra),
+        tuple(binaries + firmware),
         tuple(path for path in SOCKETS if os.path.exists(path)),
         tuple(control),
     )

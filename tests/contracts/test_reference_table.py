@@ -1,0 +1,58 @@
+"""The tables are honest: no gate above what physics allows or so low that nothing fails it, and nothing without a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, GpuReference, XidMeaning, load
+
+FILES = Path(__file__).parents[2] / "roles" / "gpu_readiness" / "files"
+TABLES = load((FILES / GPU_TABLE).read_text(), (FILES / XID_TABLE).read_text())
+LOWEST = 0.3
+NVLS_SM = 9.0  # NVSwitch systems of Hopper and later may exceed the wire in an all-reduce, since the switch adds up
+APPLICATION_FAULTS = {13, 31, 43, 45, 94}
+
+
+@pytest.mark.parametrize("row", TABLES.gpus, ids=lambda row: row.gpu)
+def test_gates_can_be_passed_and_can_be_failed(row: GpuReference) -> None:
+    if row.matmul_measured_tflops is not None:
+        gate = row.matmul_measured_tflops * Expectation().gate_fraction
+        assert row.matmul_peak_tflops * LOWEST < gate < row.matmul_peak_tflops
+        assert row.matmul_measured_tflops < row.matmul_peak_tflops
+    if row.allreduce_busbw_gb_s is not None:
+        assert row.nvlink_links > 0
+        gate = row.allreduce_busbw_gb_s * Expectation().gate_fraction
+        assert gate > row.nvlink_peak_gb_s_per_direction * LOWEST
+        if float(row.sm) < NVLS_SM:
+            assert row.allreduce_busbw_gb_s < row.nvlink_peak_gb_s_per_direction
+
+
+@pytest.mark.parametrize("row", TABLES.gpus, ids=lambda row: row.gpu)
+def test_a_row_is_complete_and_has_a_source(row: GpuReference) -> None:
+    assert row.source
+    assert (row.allreduce_busbw_gb_s is None) == (row.allreduce_gpus is None)
+    assert row.allreduce_busbw_gb_s is None or row.allreduce_conditions
+    assert (row.nvlink_links == 0) == (row.nvlink_peak_gb_s_per_direction == 0)
+    assert row.pcie_width in (8, 16)
+    assert 3 <= row.pcie_gen <= 6
+    assert (row.matmul_dtype == "fp16") == (float(row.sm) < 8)
+
+
+def test_each_gpu_is_identified_once() -> None:
+    identities = [row.pci_device_id for row in TABLES.gpus]
+    assert len(identities) == len(set(identities))
+
+
+@pytest.mark.parametrize("row", TABLES.xids.values(), ids=lambda row: str(row.xid))
+def test_an_error_code_has_a_meaning_and_a_source(row: XidMeaning) -> None:
+    assert row.source
+    assert (row.blames == "nothing") == (row.action == "none")
+    assert not row.kills_job or row.action in ("reset_gpu", "reboot", "replace")
+    if row.xid in APPLICATION_FAULTS:
+        assert (row.blames, row.kills_job) == ("application", False)
+
+
+def test_no_error_code_is_left_out() -> None:
+    assert sorted(TABLES.xids) == list(range(1, 173))

@@ -1,0 +1,155 @@
+"""A healthy node with eight H100, as data; tests change what they are about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.expectation import parse
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import judge
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import (
+    AllReduce,
+    Fabric,
+    Gpu,
+    Host,
+    KernelLog,
+    Matmul,
+    Nvml,
+    Observation,
+    PciBus,
+    PciDevice,
+    Probe,
+    Rank,
+    RemappedRows,
+    XidEvent,
+)
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, Tables, load
+from ansible_collections.gpu.fleet.plugins.module_utils.verdict import verdict
+
+FILES = Path(__file__).parents[3] / "roles" / "gpu_readiness" / "files"
+TABLES: Tables = load((FILES / GPU_TABLE).read_text(), (FILES / XID_TABLE).read_text())
+
+BUSES = ("1b", "43", "52", "61", "9d", "c3", "d1", "df")
+YES, NO = True, False
+H100 = "NVIDIA H100 80GB HBM3"
+
+known = Reading.of
+absent: Reading[Any] = Reading.unsupported("not on this GPU")
+broken: Reading[Any] = Reading.unreadable("Unknown Error")
+
+
+def address(index: int) -> str:
+    return f"00000000:{BUSES[index]}:00.0"
+
+
+def gpu(index: int, **changes: Any) -> Gpu:
+    healthy = {
+        "state": known("answers"),
+        "pci_bus_id": known(address(index)),
+        "uuid": known(f"GPU-{index}"),
+        "name": known(H100),
+        "pci_device_id": known("2330"),
+        "serial": known(f"165{index}"),
+        "minor_number": known(index),
+        "vbios_version": known("96.00.5E.00.01"),
+        "memory_mib": known(81559),
+        "persistence_mode": known(YES),
+        "ecc_enabled": known(YES),
+        "ecc_volatile_uncorrected": known(0),
+        "ecc_aggregate_uncorrected": known(0),
+        "ecc_volatile_corrected": known(0),
+        "ecc_aggregate_corrected": known(0),
+        "remapped_rows": known(RemappedRows(0, 0, pending=False, failure=False)),
+        "retired_pages": absent,
+        "recovery_action": known(0),
+        "nvlinks": known({str(link): True for link in range(18)}),
+        "fabric": known(Fabric(3, 0, 0)),
+        "pcie_width": known(16),
+        "pcie_width_max": known(16),
+        "pcie_generation_max": known(5),
+        "clock_event_reasons": known(1),
+        "temperature_c": known(34),
+        "temperature_slowdown_c": known(89),
+        "temperature_margin_c": known(53),
+        "mig_enabled": known(NO),
+        "power_limit_w": known(700.0),
+    }
+    return Gpu(index=index, **{**healthy, **changes})
+
+
+def pci_device(index: int, **changes: Any) -> PciDevice:
+    return PciDevice(**{"address": address(index), "device_id": "2330", "link_width": known(16), "link_width_max": known(16), **changes})
+
+
+def matmul(**changes: Any) -> Matmul:
+    good = {"tflops": 780.0, "spread_percent": 1.0, "dtype": "bf16", "size": 8192, "correct": True, "worst_error": 0.01}
+    return Matmul(**{**good, **changes})
+
+
+def allreduce(**changes: Any) -> AllReduce:
+    good = {"busbw_gb_s": 470.0, "algbw_gb_s": 268.6, "bytes": 8 << 30, "dtype": "bf16", "ranks": 8, "correct": True}
+    return AllReduce(**{**good, **changes})
+
+
+def probe(**changes: Any) -> Probe:
+    good = {
+        "device": "cuda",
+        "device_reason": "PyTorch sees GPUs",
+        "backend": "nccl",
+        "torch_version": "2.7.1+cu126",
+        "cuda_version": "12.6",
+        "nccl_version": "2.26.2",
+        "gpus_seen": 8,
+        "ranks": tuple(Rank(index, f"GPU-{index}", H100, known(matmul())) for index in range(8)),
+        "allreduce": known(allreduce()),
+        "duration_s": 12.0,
+    }
+    return Probe(**{**good, **changes})
+
+
+def cpu_probe(**changes: Any) -> Probe:
+    ranks = tuple(Rank(index, "", "CPU", known(matmul(tflops=0.03, dtype="fp32", size=512))) for index in range(2))
+    found = {"device": "cpu", "device_reason": "asked for", "backend": "gloo", "torch_version": "2.7.1", "gpus_seen": 0, "ranks": ranks}
+    return probe(**{**found, "allreduce": known(allreduce(busbw_gb_s=0.5, bytes=4 << 20, dtype="fp32", ranks=2)), **changes})
+
+
+def observation(**changes: Any) -> Observation:
+    """Make a healthy observation; `gpus` is a dictionary of index to the changes of one GPU, or to None for one that NVML lacks."""
+    per_gpu = changes.pop("gpus", {})
+    gpus = tuple(gpu(index, **(per_gpu.get(index) or {})) for index in range(8) if per_gpu.get(index, {}) is not None)
+    nvml = Nvml(
+        status=known("SUCCESS"),
+        driver_version=known("570.124.06"),
+        library_path=known("/usr/lib/libnvidia-ml.so.570.124.06"),
+        library_version=known("570.124.06"),
+        gpus=known(gpus),
+    )
+    healthy: dict[str, Any] = {
+        "schema": 1,
+        "measured_at": "2026-01-01T00:00:00Z",
+        "host": Host(known("node1"), known("6.1.0"), known("b00t")),
+        "kernel_module": Reading.unsupported("/proc/driver/nvidia/version does not exist"),
+        "pci": known(PciBus(tuple(pci_device(index) for index in range(8)), ())),
+        "nvml": replace(nvml, **changes.pop("nvml", {})),
+        "device_nodes": known(tuple(range(8))),
+        "kernel_log": known(log()),
+        "probe": known(probe()),
+    }
+    return Observation(**{**healthy, **changes})
+
+
+def log(*events: XidEvent, not_understood: tuple[str, ...] = ()) -> KernelLog:
+    return KernelLog("/dev/kmsg", 0.0, events, not_understood)
+
+
+def xid(code: int, text: str = "", index: int = 3, severity: str = "", source: str = "xid") -> XidEvent:
+    return XidEvent(source, address(index), code, severity, text, 1, 10.0, 10.0)
+
+
+def judged(seen: Observation, expectation: dict[str, Any] | None = None, *, active: bool = True) -> tuple[list[Finding], str]:
+    """Judge it as the module does: the findings, and the verdict."""
+    findings = judge(seen, parse(expectation or {}), TABLES, active=active)
+    return findings, verdict(findings)

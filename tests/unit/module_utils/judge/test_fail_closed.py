@@ -1,0 +1,92 @@
+"""Whatever cannot be read, in whatever combination: a node is never ready when a required check lost its reading."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unit.module_utils.healthy_node import judged, observation
+
+HEALTHY = observation()
+# What no required check rests on: for the record, or an alternative that is not needed on this node.
+FOR_THE_RECORD = {
+    "hostname",
+    "kernel",
+    "boot_id",
+    "library_path",
+    "serial",
+    "uuid",
+    "vbios_version",
+    "memory_mib",
+    "mig_enabled",
+    "power_limit_w",
+    "pcie_generation_max",
+    "pci_device_id",
+    "pci_bus_id",
+    "ecc_aggregate_uncorrected",
+    "ecc_volatile_corrected",
+    "ecc_aggregate_corrected",
+    "temperature_margin_c",
+    "persistence_mode",
+    "link_width",
+    "link_width_max",
+}
+
+
+def readings(thing: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """List the paths of all readings."""
+    if isinstance(thing, Reading):
+        return [path, *(readings(thing.content, (*path, "content")) if thing.is_known else [])]
+    if dataclasses.is_dataclass(thing):
+        return [found for field in dataclasses.fields(thing) for found in readings(getattr(thing, field.name), (*path, field.name))]
+    if isinstance(thing, tuple):
+        return [found for index, item in enumerate(thing) for found in readings(item, (*path, index))]
+    return []
+
+
+def blinded(thing: Any, path: tuple[Any, ...]) -> Any:
+    """Make one reading unreadable; a path that an earlier one cut off changes nothing."""
+    if not path:
+        return Reading.unreadable("blinded by the test")
+    head, rest = path[0], path[1:]
+    if isinstance(thing, Reading) and not thing.is_known:
+        return thing
+    if isinstance(head, int):
+        return tuple(blinded(item, rest) if index == head else item for index, item in enumerate(thing))
+    return dataclasses.replace(thing, **{head: blinded(getattr(thing, head), rest)})
+
+
+def is_required(path: tuple[Any, ...]) -> bool:
+    return next(name for name in reversed(path) if isinstance(name, str) and name != "content") not in FOR_THE_RECORD
+
+
+PATHS = readings(HEALTHY)
+REQUIRED = [path for path in PATHS if is_required(path)]
+
+
+def test_every_single_required_reading_matters() -> None:
+    for path in REQUIRED:
+        findings, verdict = judged(blinded(HEALTHY, path))
+        assert verdict != "ready", path
+        assert any(finding.status == "error" for finding in findings), path
+
+
+def test_what_is_for_the_record_breaks_nothing() -> None:
+    for path in PATHS:
+        if not is_required(path):
+            findings, verdict = judged(blinded(HEALTHY, path))
+            assert verdict == "ready", path
+            assert not any(finding.status == "error" for finding in findings), path
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(PATHS), unique=True), st.sampled_from(REQUIRED))
+def test_no_subset_of_lost_readings_is_ready(lost: list[tuple[Any, ...]], required: tuple[Any, ...]) -> None:
+    seen = HEALTHY
+    for path in [*lost, required]:
+        seen = blinded(seen, path)
+    _findings, verdict = judged(seen)
+    assert verdict not in ("ready", "degraded")

@@ -1,0 +1,280 @@
+"""NVML: every error of every call is a reading of its own, and a library that hangs costs only what it did not say."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, Gpu, Nvml, RemappedRows
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml import Observer, assemble
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
+
+NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, LOST, UNKNOWN = 3, 4, 13, 15, 999
+
+
+class Error(Exception):
+    def __init__(self, value: int) -> None:
+        self.value = value
+        super().__init__(f"error {value}")
+
+
+class Library:
+    """Stands in for the bindings: two GPUs; `plan` replaces functions, by an error number or by something to call."""
+
+    NVMLError = Error
+    NVML_NVLINK_MAX_LINKS = 4
+
+    def __init__(self, **plan: Any) -> None:
+        self.plan = plan
+        self.answers: dict[str, Any] = {
+            "nvmlInit": lambda: None,
+            "nvmlSystemGetDriverVersion": lambda: "570.124.06",
+            "nvmlDeviceGetCount": lambda: 2,
+            "nvmlDeviceGetHandleByIndex": lambda index: index,
+            "nvmlDeviceGetPciInfo": lambda gpu: SimpleNamespace(busId=f"00000000:{gpu + 1:02X}:00.0".encode(), pciDeviceId=0x233010DE),
+            "nvmlDeviceGetUUID": lambda gpu: f"GPU-{gpu}",
+            "nvmlDeviceGetName": lambda _gpu: "NVIDIA H100 80GB HBM3",
+            "nvmlDeviceGetSerial": lambda gpu: f"s{gpu}",
+            "nvmlDeviceGetMinorNumber": lambda gpu: gpu,
+            "nvmlDeviceGetVbiosVersion": lambda _gpu: "96",
+            "nvmlDeviceGetMemoryInfo": lambda _gpu: SimpleNamespace(total=80 << 30),
+            "nvmlDeviceGetPersistenceMode": lambda _gpu: 1,
+            "nvmlDeviceGetEccMode": lambda _gpu: [1, 1],
+            "nvmlDeviceGetTotalEccErrors": lambda _gpu, kind, counter: kind * 10 + counter,
+            "nvmlDeviceGetRemappedRows": lambda _gpu: (1, 2, 1, 0),
+            "nvmlDeviceGetRetiredPages": lambda _gpu, cause: [0] * (cause + 1),
+            "nvmlDeviceGetRetiredPagesPendingStatus": lambda _gpu: 0,
+            "nvmlDeviceGetFieldValues": lambda _gpu, _fields: [SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=2))],
+            "nvmlDeviceGetNvLinkState": self.link,
+            "nvmlDeviceGetGpuFabricInfoV": lambda _gpu, _info: None,
+            "nvmlDeviceGetCurrPcieLinkWidth": lambda _gpu: 8,
+            "nvmlDeviceGetMaxPcieLinkWidth": lambda _gpu: 16,
+            "nvmlDeviceGetMaxPcieLinkGeneration": lambda _gpu: 5,
+            "nvmlDeviceGetCurrentClocksEventReasons": lambda _gpu: 0x41,
+            "nvmlDeviceGetTemperature": lambda _gpu, _sensor: 40,
+            "nvmlDeviceGetTemperatureThreshold": lambda _gpu, _which: 89,
+            "nvmlDeviceGetMarginTemperature": lambda _gpu: 47,
+            "nvmlDeviceGetMigMode": lambda _gpu: [0, 0],
+            "nvmlDeviceGetPowerManagementLimit": lambda _gpu: 700_000,
+        }
+
+    @staticmethod
+    def link(_gpu: int, link: int) -> int:
+        if link == 2:
+            raise Error(2)
+        if link == 3:
+            raise Error(NOT_SUPPORTED)
+        return 1 - link
+
+    @staticmethod
+    def c_nvmlGpuFabricInfoV_t() -> Any:  # noqa: N802 - the library's name
+        import ctypes  # noqa: PLC0415
+
+        class Info(ctypes.Structure):
+            _fields_ = (("state", ctypes.c_uint), ("status", ctypes.c_uint), ("healthMask", ctypes.c_uint))
+
+        return Info(3, 0, 0x2AA)
+
+    def __getattr__(self, name: str) -> Any:
+        planned = self.plan.get(name)
+        if isinstance(planned, int):
+
+            def fail(*_arguments: Any) -> Any:
+                raise Error(planned)
+
+            return fail
+        if planned or name in self.answers:
+            return planned or self.answers[name]
+        raise AttributeError(name)
+
+
+def observed(deadline_s: float = 10, **plan: Any) -> Nvml:
+    return Observer(lambda: Library(**plan), Deadline(deadline_s)).result()
+
+
+def first_gpu(**plan: Any) -> Gpu:
+    return observed(**plan).gpus.value[0]
+
+
+def on_gpu(number: int, action: Any) -> Any:
+    """Do something on one GPU, and answer 7 on the others."""
+
+    def function(gpu: int, *_arguments: Any) -> int:
+        if gpu == number:
+            action()
+        return 7
+
+    return function
+
+
+def fail(code: int) -> Any:
+    raise Error(code)
+
+
+def test_what_is_there_is_read() -> None:
+    seen = observed()
+    assert seen.status == Reading.of("SUCCESS")
+    assert seen.driver_version == Reading.of("570.124.06")
+    assert len(seen.gpus.value) == 2
+    gpu = seen.gpus.value[1]
+    assert (gpu.index, gpu.state, gpu.pci_bus_id, gpu.pci_device_id) == (
+        1,
+        Reading.of("answers"),
+        Reading.of("00000000:02:00.0"),
+        Reading.of("2330"),
+    )
+    assert (gpu.ecc_volatile_uncorrected.value, gpu.ecc_aggregate_uncorrected.value, gpu.ecc_volatile_corrected.value) == (10, 11, 0)
+    assert gpu.remapped_rows.value == RemappedRows(1, 2, pending=True, failure=False)
+    assert gpu.nvlinks.value == {"0": True, "1": False}
+    assert gpu.fabric.value == Fabric(3, 0, 0x2AA)
+    assert (gpu.recovery_action.value, gpu.clock_event_reasons.value, gpu.power_limit_w.value, gpu.memory_mib.value) == (
+        2,
+        0x41,
+        700.0,
+        81920,
+    )
+    assert all(getattr(gpu, name).is_known for name in Gpu.__dataclass_fields__ if name != "index")
+
+
+CALLS = {
+    "pci_bus_id": "nvmlDeviceGetPciInfo",
+    "name": "nvmlDeviceGetName",
+    "ecc_volatile_uncorrected": "nvmlDeviceGetTotalEccErrors",
+    "remapped_rows": "nvmlDeviceGetRemappedRows",
+    "retired_pages": "nvmlDeviceGetRetiredPages",
+    "recovery_action": "nvmlDeviceGetFieldValues",
+    "fabric": "nvmlDeviceGetGpuFabricInfoV",
+    "pcie_width": "nvmlDeviceGetCurrPcieLinkWidth",
+    "clock_event_reasons": "nvmlDeviceGetCurrentClocksEventReasons",
+    "temperature_c": "nvmlDeviceGetTemperature",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.items(), ids=CALLS)
+@pytest.mark.parametrize(("code", "state"), [(NOT_SUPPORTED, "unsupported"), (UNKNOWN, "unreadable"), (NO_PERMISSION, "unreadable")])
+def test_each_error_is_a_reading_and_takes_nothing_from_the_others(call: tuple[str, str], code: int, state: str) -> None:
+    name, function = call
+    gpu = first_gpu(**{function: code})
+    assert getattr(gpu, name).state == state
+    assert gpu.state == Reading.of("answers")
+    assert gpu.uuid == Reading.of("GPU-0")
+    assert gpu.power_limit_w.is_known
+
+
+def test_not_supported_is_not_zero() -> None:
+    gpu = first_gpu(nvmlDeviceGetTotalEccErrors=NOT_SUPPORTED, nvmlDeviceGetRetiredPages=NOT_SUPPORTED)
+    assert gpu.ecc_volatile_uncorrected.is_unsupported
+    assert gpu.retired_pages.is_unsupported
+
+
+@pytest.mark.parametrize(
+    ("field", "state"),
+    [
+        (SimpleNamespace(nvmlReturn=NOT_SUPPORTED, value=None), "unsupported"),
+        (SimpleNamespace(nvmlReturn=2, value=None), "unsupported"),
+        (SimpleNamespace(nvmlReturn=UNKNOWN, value=None), "unreadable"),
+    ],
+)
+def test_each_field_value_has_its_own_error(field: Any, state: str) -> None:
+    assert first_gpu(nvmlDeviceGetFieldValues=lambda _gpu, _fields: [field]).recovery_action.state == state
+
+
+def test_older_libraries_are_asked_by_the_older_name() -> None:
+    gpu = first_gpu(
+        nvmlDeviceGetCurrentClocksEventReasons=FUNCTION_NOT_FOUND,
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda _gpu: 8,
+        nvmlDeviceGetTemperature=FUNCTION_NOT_FOUND,
+        nvmlDeviceGetTemperatureV=lambda _gpu, _sensor: 41,
+    )
+    assert (gpu.clock_event_reasons.value, gpu.temperature_c.value) == (8, 41)
+
+
+def test_a_value_that_makes_no_sense_is_unreadable() -> None:
+    gpu = first_gpu(
+        nvmlDeviceGetPciInfo=lambda _gpu: SimpleNamespace(busId="[Unknown Error]", pciDeviceId=0),
+        nvmlDeviceGetMemoryInfo=lambda _gpu: SimpleNamespace(total=None),
+        nvmlDeviceGetPowerManagementLimit=lambda _gpu: "[N/A]",
+        nvmlDeviceGetMinorNumber=lambda _gpu: "no",
+    )
+    assert gpu.pci_bus_id.is_unreadable
+    assert gpu.memory_mib.is_unreadable
+    assert gpu.power_limit_w.is_unreadable
+    assert gpu.minor_number.is_unreadable
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [(LOST, Reading.of("lost")), (UNKNOWN, Reading.of("no handle: error 999")), (NO_PERMISSION, Reading.unreadable("NVML: error 4"))],
+)
+def test_a_gpu_without_a_handle_does_not_hide_the_others(code: int, state: Reading[str]) -> None:
+    def handle(index: int) -> int:
+        return index or fail(code)
+
+    gone, there = observed(nvmlDeviceGetHandleByIndex=handle).gpus.value
+    assert gone.state == state
+    assert gone.name.is_unreadable
+    assert there.state == Reading.of("answers")
+    assert there.name.is_known
+
+
+def test_a_gpu_lost_while_it_is_read() -> None:
+    gone, there = observed(nvmlDeviceGetPersistenceMode=on_gpu(0, lambda: fail(LOST))).gpus.value
+    assert gone.state == Reading.of("lost")
+    assert gone.name.is_known
+    assert there.state == Reading.of("answers")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(12, "LIBRARY_NOT_FOUND"), (9, "DRIVER_NOT_LOADED"), (18, "LIB_RM_VERSION_MISMATCH"), (77, "ERROR_77")]
+)
+def test_a_library_that_does_not_start(code: int, status: str) -> None:
+    seen = observed(nvmlInit=code)
+    assert seen.status == Reading.of(status)
+    assert seen.gpus.why == f"NVML did not start: {status}"
+
+
+def test_a_hang_keeps_what_was_read_before_it() -> None:
+    start = time.monotonic()
+    seen = observed(0.5, nvmlDeviceGetPersistenceMode=on_gpu(0, lambda: time.sleep(60)))
+    assert time.monotonic() - start < 3
+    hung, beyond = seen.gpus.value
+    assert hung.name.is_known
+    assert hung.state.why == "NVML: no answer within 0.5 s"
+    assert hung.temperature_c.why == "NVML: no answer within 0.5 s"
+    assert beyond.name.why == "NVML: not reached, since GPU 0 gave no answer within 0.5 s"
+
+
+def test_a_hang_at_the_start_leaves_everything_unreadable() -> None:
+    seen = observed(0.3, nvmlInit=lambda: time.sleep(60))
+    assert seen.status.is_unreadable
+    assert seen.gpus.is_unreadable
+
+
+def test_a_crash_of_the_library_is_survived() -> None:
+    import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    seen = observed(nvmlDeviceGetPersistenceMode=on_gpu(1, lambda: os.kill(os.getpid(), signal.SIGSEGV)))
+    assert seen.gpus.value[0].state == Reading.of("answers")
+    assert "SIGSEGV" in seen.gpus.value[1].state.why
+
+
+def test_bindings_that_are_missing_are_unreadable() -> None:
+    def load() -> Any:
+        raise ModuleNotFoundError("No module named 'pynvml'")
+
+    seen = Observer(load, Deadline(5)).result()
+    assert "No module named 'pynvml'" in seen.status.why
+
+
+def test_a_count_that_cannot_be_read() -> None:
+    seen = observed(nvmlDeviceGetCount=UNKNOWN)
+    assert seen.status == Reading.of("SUCCESS")
+    assert seen.gpus.is_unreadable
+
+
+def test_nothing_at_all_is_unreadable() -> None:
+    assert assemble([], "").gpus.is_unreadable

@@ -1,0 +1,125 @@
+"""The list of workspaces: what is filled in, and what is refused before anything is changed."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.gpu.fleet.plugins.filter.workspaces import workspaces
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIvs0zTh4Nh0wzm8bq1qk1bYb4mAEkT2SxKyqVJp6Vhz someone"
+
+
+def entry(**changes: object) -> dict:
+    return {"name": "alice", "user": "alice", "authorized_keys": [KEY], **changes}
+
+
+def complete(*entries: dict) -> list[dict]:
+    return workspaces(list(entries), "/srv/workspaces", "0.0.0.0")
+
+
+def test_what_is_left_out_is_filled_in() -> None:
+    assert complete(entry()) == [
+        {
+            "name": "alice",
+            "user": "alice",
+            "authorized_keys": [KEY],
+            "uid": 1000,
+            "gpus": "all",
+            "jupyter_port": 8888,
+            "ssh_port": 2222,
+            "data": "/srv/workspaces/alice",
+            "bind_address": "0.0.0.0",
+            "options": [],
+        }
+    ]
+
+
+def test_nothing_is_well() -> None:
+    assert complete() == []
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"jupyter_port": 8889, "ssh_port": 2223},
+        {"bind_address": "127.0.0.2"},
+    ],
+)
+def test_two_that_get_along(second: dict) -> None:
+    assert len(complete(entry(bind_address="127.0.0.1"), entry(name="bob", **second))) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"name": "Alice"}, "found name 'Alice'"),
+        ({"name": "a/../b"}, "found name"),
+        ({"name": "-x"}, "found name"),
+        ({"user": "root"}, "found user 'root'"),
+        ({"user": "a b"}, "found user 'a b'"),
+        ({"uid": 0}, "found uid 0"),
+        ({"uid": True}, "found uid True"),
+        ({"jupyter_port": 0}, "found jupyter_port 0"),
+        ({"ssh_port": 65536}, "found ssh_port 65536"),
+        ({"ssh_port": "22x"}, "found ssh_port '22x'"),
+        ({"data": "srv/x"}, "found data 'srv/x'"),
+        ({"data": "/"}, "found data '/'"),
+        ({"data": "/srv"}, "found data '/srv'"),
+        ({"data": "/srv/a:b"}, "found data"),
+        ({"bind_address": "eth0"}, "found bind_address 'eth0'"),
+        ({"gpus": "0"}, "found gpus '0'"),
+        ({"gpus": [0, 0]}, "found gpus [0, 0]"),
+        ({"authorized_keys": []}, "found no authorized_keys"),
+        ({"authorized_keys": ["ssh-ed25519 nonsense"]}, "found the authorised key"),
+        ({"authorized_keys": [KEY.replace("ssh-ed25519", "ssh-rsa")]}, "found the authorised key"),
+        ({"authorized_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "found the authorised key"),
+        ({"authorized_keys": [f'command="sh" {KEY}']}, "found the authorised key"),
+        ({"authorized_keys": [f"{KEY}\n{KEY}"]}, "found the authorised key"),
+        ({"port": 1}, "found port, expected one of"),
+        ({"user": ""}, "found no user"),
+    ],
+)
+def test_mistakes(changes: dict, says: str) -> None:
+    with pytest.raises(AnsibleFilterError) as refusal:
+        complete(entry(**changes))
+    message = str(refusal.value)
+    assert says in message
+    assert "expected" in message
+    assert "Next: " in message
+    assert "Nothing was changed" in message
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ({"name": "alice", "jupyter_port": 1, "ssh_port": 2}, "found name alice 2 times"),
+        ({"jupyter_port": 8888, "ssh_port": 1}, "found port 8888 for alice (jupyter_port) and for bob (jupyter_port)"),
+        ({"jupyter_port": 2222, "ssh_port": 1}, "found port 2222 for alice (ssh_port) and for bob (jupyter_port)"),
+        ({"bind_address": "127.0.0.1", "ssh_port": 1}, "found port 8888"),
+        ({"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice"}, "found data /srv/workspaces/alice 2 times"),
+    ],
+)
+def test_conflicting_claims(second: dict, says: str) -> None:
+    with pytest.raises(AnsibleFilterError) as refusal:
+        complete(entry(), {**entry(name="bob"), **second})
+    assert says in str(refusal.value)
+
+
+def test_one_workspace_cannot_use_one_port_twice() -> None:
+    with pytest.raises(AnsibleFilterError, match="found port 8888 for alice"):
+        complete(entry(ssh_port=8888))
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    with pytest.raises(AnsibleFilterError) as refusal:
+        complete(entry(uid=0), entry(name="Bob", ssh_port=0))
+    for says in ("uid 0", "'Bob'", "ssh_port 0"):
+        assert says in str(refusal.value)
+
+
+def test_a_key_is_not_repeated_in_full() -> None:
+    """A private key that was pasted by mistake must not be in the log."""
+    secret = "-----BEGIN OPENSSH PRIVATE KEY-----b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ"
+    with pytest.raises(AnsibleFilterError) as refusal:
+        complete(entry(authorized_keys=[secret]))
+    assert "b3BlbnNzaC1rZXk" not in str(refusal.value)
