@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ STATUSES: Final = (PASS, FAIL, SKIP, ERROR)
 # From the mildest to the one that costs most.
 COST: Final = {action: cost for cost, action in enumerate(("none", "investigate", "restart_app", "reset_gpu", "reboot", "replace"))}
 
+_BEYOND_MEASURE: Final = 1e18  # no such figure was measured; NaN and infinity are not below it either
 _SYMBOLS: Final = {"degrees Celsius": "°C", "seconds": "s"}
 
 
@@ -98,4 +98,4 @@ def _subject(data: Any) -> Subject:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _BEYOND_MEASURE

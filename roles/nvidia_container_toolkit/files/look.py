@@ -137,7 +137,8 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
     seen["cdi"] = cdi_state(run("nvidia-ctk", "cdi", "generate"), spec, unit=unit)
     if seen["cdi"]["state"] == "unknown":
         seen["cdi"]["usable"] = spec is not None or run("nvidia-smi", "-L").out.startswith("GPU ")
-    seen["key"] = proof_key(wanted["packages"], info, sorted((spec or "").splitlines()), wanted["proof_extra"])
+    engine = [info["ServerVersion"], info["CDISpecDirs"], "nvidia" in info["Runtimes"]]
+    seen["key"] = proof_key(wanted["packages"], engine, sorted((spec or "").splitlines()), wanted["proof_extra"])
     # Without a specification there is nothing to prove.
     seen["proven"] = spec is None or (read(wanted["proof"]) or "").startswith(seen["key"])
     return seen

@@ -94,7 +94,7 @@ def test_findings_of_any_shape_are_read() -> None:
         {"check": None, "subject": "GPU-1", "status": "fail", "action": "pray", "observed": {"value": float("nan")}, "source": 7}
     )
     assert (odd.check, odd.subject.id, odd.action, odd.source, odd.message) == ("unnamed", "GPU-1", "investigate", "7", "")
-    assert findings.Quantity.read(odd.observed) is None
+    assert [findings.Quantity.read({"value": value}) for value in (float("nan"), float("inf"), 1e300, "1", None)] == [None] * 5
 
 
 def test_quantities_and_limits() -> None:
