@@ -47,7 +47,7 @@ def torch_version(observation: Observation, expectation: Expectation, _tables: T
     if wanted is None:
         return [about.skipped("the inventory expects no certain PyTorch version")]
     if not observation.probe.is_known:
-        return [_unmeasured(about, observation)]
+        return [_unmeasured(about)]
     found = observation.probe.value.torch_version
     if f"{found.split('+')[0]}.".startswith(f"{wanted}."):
         return [about.passed(f"PyTorch {found}", observed=found, expected=wanted, source=SOURCE)]
@@ -66,7 +66,7 @@ def torch_version(observation: Observation, expectation: Expectation, _tables: T
 def matmul(observation: Observation, expectation: Expectation, tables: Tables) -> list[Finding]:
     """Require that each GPU computes right, and as fast as its model does, else as the node's other GPUs do."""
     if not observation.probe.is_known:
-        return [_unmeasured(About("matmul", node(observation)), observation)]
+        return [_unmeasured(About("matmul", node(observation)))]
     probe = observation.probe.value
     if not probe.ranks:
         return [About("matmul", node(observation)).error("the probe measured no matrix product on any GPU")]
@@ -96,7 +96,7 @@ def allreduce(observation: Observation, expectation: Expectation, tables: Tables
     """Require that all processes together sum right, and as fast as a node of this model does."""
     about = About("allreduce", node(observation))
     if not observation.probe.is_known:
-        return [_unmeasured(about, observation)]
+        return [_unmeasured(about)]
     probe = observation.probe.value
     absent = about.without(all_reduce=probe.allreduce)
     if absent:
@@ -175,8 +175,8 @@ def _whose(rank: Rank, probe: Probe, observation: Observation) -> tuple[Subject,
     return gpu_subject(gpu, observation), gpu
 
 
-def _unmeasured(about: About, observation: Observation) -> Finding:
-    return about.error(f"not measured, since the probe gave no result: {observation.probe.why}")
+def _unmeasured(about: About) -> Finding:
+    return about.error("not measured, since the probe gave no result; see the check probe")
 
 
 def _failed(about: About, message: str, observed: Any, expected: Any) -> Finding:

@@ -67,7 +67,7 @@ def generate(options: argparse.Namespace) -> int:
     try:
         content = spec.generate(strategies)
     except nvml.NvmlError as error:
-        step = "failed to create device CDI specs: failed to construct device spec generators: failed to initialize NVML"
+        step = "failed to create device CDI specs: failed to construct device spec generators"
         log.error(f"failed to generate CDI spec: {step}: {error}")
         return 1
     except (OSError, ValueError) as error:

@@ -22,7 +22,7 @@ ERRORS = {
 
 
 class NvmlError(Exception):
-    """An NVML call failed; the message is the name of the return value."""
+    """What could not be done, in the real tool's words, and the name of the return value."""
 
 
 class Gpu(NamedTuple):
@@ -41,12 +41,12 @@ def read(*, skip_lost: bool = False) -> Driver:
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:
-        raise NvmlError(ERRORS[12]) from None
-    _call(library.nvmlInit_v2)
+        raise NvmlError(f"failed to initialize NVML: {ERRORS[12]}") from None
+    _call("initialize NVML", library.nvmlInit_v2)
     try:
-        version = _text(library.nvmlSystemGetDriverVersion)
+        version = _text("get driver version", library.nvmlSystemGetDriverVersion)
         count = ctypes.c_uint()
-        _call(library.nvmlDeviceGetCount_v2, ctypes.byref(count))
+        _call("get device count", library.nvmlDeviceGetCount_v2, ctypes.byref(count))
         gpus = []
         for index in range(count.value):
             try:
@@ -61,20 +61,20 @@ def read(*, skip_lost: bool = False) -> Driver:
 
 def _gpu(library: ctypes.CDLL, index: int) -> Gpu:
     handle = ctypes.c_void_p()
-    _call(library.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(handle))
-    uuid = _text(library.nvmlDeviceGetUUID, handle)
+    _call(f"get device handle for index {index}", library.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(handle))
+    uuid = _text("get device UUID", library.nvmlDeviceGetUUID, handle)
     minor = ctypes.c_uint()
-    _call(library.nvmlDeviceGetMinorNumber, handle, ctypes.byref(minor))
+    _call("get device minor number", library.nvmlDeviceGetMinorNumber, handle, ctypes.byref(minor))
     return Gpu(index, uuid, minor.value)
 
 
-def _call(function: ctypes._NamedFuncPointer, *arguments: object) -> None:
+def _call(step: str, function: ctypes._NamedFuncPointer, *arguments: object) -> None:
     code = function(*arguments)
     if code:
-        raise NvmlError(ERRORS.get(code, f"ERROR_{code}"))
+        raise NvmlError(f"failed to {step}: {ERRORS.get(code, f'ERROR_{code}')}")
 
 
-def _text(function: ctypes._NamedFuncPointer, *arguments: object) -> str:
+def _text(step: str, function: ctypes._NamedFuncPointer, *arguments: object) -> str:
     buffer = ctypes.create_string_buffer(96)
-    _call(function, *arguments, buffer, ctypes.c_uint(len(buffer)))
+    _call(step, function, *arguments, buffer, ctypes.c_uint(len(buffer)))
     return buffer.value.decode()
