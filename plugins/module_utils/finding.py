@@ -92,14 +92,19 @@ class About:
 
 def quantity(value: float, unit: str) -> dict[str, Any]:
     """Write a measured figure."""
-    return {"value": value, "unit": unit}
+    return {"value": _readable(value), "unit": unit}
 
 
 def at_least(minimum: float, unit: str) -> dict[str, Any]:
     """Write a gate from below."""
-    return {"minimum": minimum, "unit": unit}
+    return {"minimum": _readable(minimum), "unit": unit}
 
 
 def at_most(maximum: float, unit: str) -> dict[str, Any]:
     """Write a gate from above."""
-    return {"maximum": maximum, "unit": unit}
+    return {"maximum": _readable(maximum), "unit": unit}
+
+
+def _readable(figure: float) -> float:
+    """Keep the digits that mean something, so that what is compared is what is shown."""
+    return float(f"{figure:.4g}")

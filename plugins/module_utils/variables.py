@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 
 def options_of(specification: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of all entry points of one ``meta/argument_specs.yml``."""
+    """Return the options of all entry points of one ``meta/argument_specs.yml``, as far as an inventory's values are held against them.
+
+    Defaults are the role's own business, and what an entry point beside ``main`` requires is given by the one who calls it.
+    """
     options: dict[str, Any] = {}
-    for entry_point in specification["argument_specs"].values():
-        options.update(entry_point.get("options") or {})
+    for name, entry_point in specification["argument_specs"].items():
+        ignored = ("default",) if name == "main" else ("default", "required")
+        for option, contract in (entry_point.get("options") or {}).items():
+            options[option] = {key: value for key, value in contract.items() if key not in ignored}
     return options
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -57,7 +57,7 @@ def parse(text: str) -> Config:
 
 
 def merge(old: Config, new: Config) -> Config:
-    """The new keys over the old ones, objects within objects likewise; null removes a key."""
+    """Put the new keys over the old ones, objects within objects likewise; null removes a key."""
     merged = dict(old)
     for key, value in new.items():
         if value is None:
@@ -77,7 +77,7 @@ def needs_restart(old: Config, new: Config) -> bool:
 
 
 def daemon_json(text: str, wanted: Config) -> dict[str, Any]:
-    """What to do about daemon.json: its text stays as it is, white space and all, unless its meaning changes."""
+    """Decide what to do about daemon.json: its text stays as it is, white space and all, unless its meaning changes."""
     old = parse(text)
     new = merge(old, wanted)
     return {
@@ -89,7 +89,7 @@ def daemon_json(text: str, wanted: Config) -> dict[str, Any]:
 
 
 def packages_differ(status: str, wanted: dict[str, str]) -> list[str]:
-    """The packages that are not there, not at the wanted version, or not held although a version is wanted.
+    """List the packages that are not there, not at the wanted version, or not held although a version is wanted.
 
     `status` is what dpkg-query prints for the format '${Package} ${Version} ${db:Status-Want} ${db:Status-Status}'.
     """
@@ -103,32 +103,35 @@ def packages_differ(status: str, wanted: dict[str, str]) -> list[str]:
 
 
 def text_differs(found: str | None, wanted: str | None) -> bool:
+    """Whether a file has to be written; without a wanted text it only has to be there."""
     return found is None or wanted not in (None, found)
 
 
 def validates(version: str) -> bool:
     """Whether this dockerd has --validate, by what it prints for --version."""
     found = re.search(r"version (\d+)\.", version)
-    return bool(found) and int(found.group(1)) >= VALIDATES_SINCE
+    return found is not None and int(found.group(1)) >= VALIDATES_SINCE
 
 
 def read(path: str) -> str | None:
+    """Read a file; None where there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 
 
 def run(*command: str) -> tuple[int, str]:
+    """Run a command that only reads: its status and standard output."""
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - fixed commands
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return 127, ""
     return done.returncode, done.stdout
 
 
 def main() -> None:
+    """Look, and print what was seen."""
     wanted = json.loads(sys.argv[1])
     status = run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Want} ${db:Status-Status}\n", *wanted["packages"])[1]
     packages = packages_differ(status, wanted["packages"])
@@ -143,12 +146,10 @@ def main() -> None:
         "files_differ": files,
         "installed": not packages and not files,
         "daemon_json": daemon,
-        "directory": os.path.isdir(os.path.dirname(DAEMON_JSON)),
+        "directory": Path(DAEMON_JSON).parent.is_dir(),
         "validates": validates(run("dockerd", "--version")[1]),
         "active": active,
-        "healthy": active
-        and run("systemctl", "is-enabled", "--quiet", "docker.service")[0] == 0
-        and run("docker", "version")[0] == 0,
+        "healthy": active and run("systemctl", "is-enabled", "--quiet", "docker.service")[0] == 0 and run("docker", "version")[0] == 0,
     }
     sys.stdout.write(json.dumps(look))
 

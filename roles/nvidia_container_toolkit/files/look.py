@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -26,13 +27,15 @@ CDI_SINCE = 25
 
 
 class Result(NamedTuple):
+    """How a command ended."""
+
     code: int
     out: str = ""
     error: str = ""
 
 
 def packages_differ(status: str, wanted: dict[str, str]) -> list[str]:
-    """The packages that are not there, not at the wanted version, or not held.
+    """List the packages that are not there, not at the wanted version, or not held.
 
     `status` is what dpkg-query prints for the format '${Package} ${Version} ${db:Status-Want} ${db:Status-Status}'.
     """
@@ -41,6 +44,7 @@ def packages_differ(status: str, wanted: dict[str, str]) -> list[str]:
 
 
 def text_differs(found: str | None, wanted: str | None) -> bool:
+    """Whether a file has to be written; without a wanted text it only has to be there."""
     return found is None or wanted not in (None, found)
 
 
@@ -54,11 +58,11 @@ def holds(whole: Any, part: Any) -> bool:
 def knows_cdi(version: str) -> bool:
     """Whether the engine of this version does CDI if told to."""
     major = re.match(r"\d+", version)
-    return bool(major) and int(major.group()) >= CDI_SINCE
+    return major is not None and int(major.group()) >= CDI_SINCE
 
 
 def docker(info: dict[str, Any], text: str, dry_run: Result) -> dict[str, Any]:
-    """What nvidia-ctk would have in daemon.json. It is merged by the caller: nvidia-ctk itself forgets the file's other features."""
+    """Compare daemon.json with what nvidia-ctk would have in it. The caller merges it: nvidia-ctk forgets the file's other features."""
     if dry_run.code:
         raise ValueError(
             f"Found that nvidia-ctk cannot read {DAEMON_JSON} ({last_message(dry_run.error)}), expected a JSON object. "
@@ -69,7 +73,7 @@ def docker(info: dict[str, Any], text: str, dry_run: Result) -> dict[str, Any]:
 
 
 def last_message(log: str) -> str:
-    """The message of the last line that nvidia-ctk logged."""
+    """Find the message of the last line that nvidia-ctk logged."""
     messages = re.findall(r'^time=\S+ level=\S+ msg=(".*"|\S+)$', log, re.MULTILINE)
     if not messages:
         return log.strip()
@@ -77,7 +81,7 @@ def last_message(log: str) -> str:
 
 
 def cdi_state(generated: Result, found: str | None, *, unit: bool) -> dict[str, Any]:
-    """The specification against what nvidia-ctk finds now; the order of its lines may differ, a driver or a GPU may not."""
+    """Compare the specification with what nvidia-ctk finds now; the order of its lines may differ, a driver or a GPU may not."""
     if generated.code:
         return {"state": "unknown", "reason": last_message(generated.error)}
     same = found is not None and sorted(found.splitlines()) == sorted(generated.out.splitlines())
@@ -85,20 +89,22 @@ def cdi_state(generated: Result, found: str | None, *, unit: bool) -> dict[str, 
 
 
 def proof_key(*parts: Any) -> str:
+    """Name what a proof is valid for."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def read(path: str) -> str | None:
+    """Read a file; None where there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 
 
 def run(*command: str) -> Result:
+    """Run a command that only reads."""
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - fixed commands
     except FileNotFoundError:
         return Result(127, "", f"{command[0]} is not installed")
     except subprocess.TimeoutExpired:
@@ -107,7 +113,7 @@ def run(*command: str) -> Result:
 
 
 def engine_info() -> dict[str, Any]:
-    """What Docker says of itself, as far as GPUs go."""
+    """Ask Docker what it is, as far as GPUs go."""
     answer = run("docker", "info", "--format", "{{json .}}")
     if answer.code:
         raise ValueError(
@@ -119,6 +125,7 @@ def engine_info() -> dict[str, Any]:
 
 
 def look(wanted: dict[str, Any]) -> dict[str, Any]:
+    """See the whole; what needs the toolkit is left out where it is not installed."""
     status = run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Want} ${db:Status-Status}\n", *wanted["packages"]).out
     packages = packages_differ(status, wanted["packages"])
     files = [path for path, text in wanted["files"].items() if text_differs(read(path), text)]
@@ -145,6 +152,7 @@ def look(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Look, and print what was seen or why it could not be."""
     try:
         seen = look(json.loads(sys.argv[1]))
     except ValueError as error:

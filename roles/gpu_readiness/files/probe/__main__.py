@@ -38,7 +38,7 @@ def main() -> None:
     os.environ.update(CUDA_DEVICE_ORDER="PCI_BUS_ID", GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo", OMP_NUM_THREADS="1")
     import torch  # noqa: PLC0415 - after the environment, and before the processes are forked
 
-    seen = {"gpus": 0, "nccl": "", "reason": "asked for"}
+    seen: dict[str, Any] = {"gpus": 0, "nccl": "", "reason": "asked for"}
     if options.device == "cuda":
         answer = alone(lambda emit: emit(_look(torch)), min(_LOOKING_S, end - time.monotonic()))
         seen = answer.get("value") or {"gpus": 0, "nccl": "", "reason": answer.get("unreadable", "no answer")}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import json
 import os
 import re
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
-from . import engine, log, nvml, spec, yaml
+from . import engine, nvml, spec, yaml
+from .logrus import say
 from .version import VERSION
 
 SPEC_DIRS = ("/etc/cdi", "/var/run/cdi")
@@ -22,17 +23,17 @@ def main(arguments: list[str]) -> int:
     if not hasattr(options, "run"):
         _parser().print_help()
         return 0
-    return options.run(options)
+    return int(options.run(options))
 
 
 def configure(options: argparse.Namespace) -> int:
     if options.runtime != "docker":
-        log.error(f"unrecognized runtime '{options.runtime}' (simulated: only docker is)")
+        say("error", f"unrecognized runtime '{options.runtime}' (simulated: only docker is)")
         return 1
     try:
         config = _load(options.config)
     except ValueError as error:
-        log.error(f"unable to load config for runtime docker: {error}")
+        say("error", f"unable to load config for runtime docker: {error}")
         return 1
     config = engine.configure(
         config,
@@ -44,61 +45,57 @@ def configure(options: argparse.Namespace) -> int:
     if options.dry_run:
         sys.stdout.write(f"{engine.dump(config)}\n")
         return 0
-    os.makedirs(os.path.dirname(options.config), exist_ok=True)
-    with open(options.config, "w", encoding="utf-8") as file:
-        file.write(engine.dump(config))
-    log.info(f"Wrote updated config to {options.config}")
-    log.info("It is recommended that docker daemon be restarted.")
+    options.config.parent.mkdir(parents=True, exist_ok=True)
+    options.config.write_text(engine.dump(config), encoding="utf-8")
+    say("info", f"Wrote updated config to {options.config}")
+    say("info", "It is recommended that docker daemon be restarted.")
     return 0
 
 
-def _load(path: str) -> engine.Config:
-    if not os.path.exists(path):
-        log.info("Config file does not exist; using empty config")
+def _load(path: Path) -> engine.Config:
+    if not path.exists():
+        say("info", "Config file does not exist; using empty config")
         return {}
-    log.info(f"Loading config from {path}")
-    with open(path, encoding="utf-8") as file:
-        return engine.load(file.read())
+    say("info", f"Loading config from {path}")
+    return engine.load(path.read_text(encoding="utf-8"))
 
 
 def generate(options: argparse.Namespace) -> int:
-    log.info("Auto-detected mode as 'nvml'")
+    say("info", "Auto-detected mode as 'nvml'")
     strategies = tuple(options.device_name_strategy or ("index", "uuid"))
     try:
         content = spec.generate(strategies)
     except nvml.NvmlError as error:
         step = "failed to create device CDI specs: failed to construct device spec generators"
-        log.error(f"failed to generate CDI spec: {step}: {error}")
+        say("error", f"failed to generate CDI spec: {step}: {error}")
         return 1
     except (OSError, ValueError) as error:
-        log.error(f"failed to generate CDI spec: {error}")
+        say("error", f"failed to generate CDI spec: {error}")
         return 1
     as_json = options.output.endswith(".json") or options.format == "json"
     text = json.dumps(content, separators=(",", ":")) if as_json else yaml.dump(content)
     if options.output:
-        _replace(options.output, text)
+        _replace(Path(options.output), text)
     else:
         sys.stdout.write(text)
-    log.info(f"Generated CDI spec with version {content['cdiVersion']}")
+    say("info", f"Generated CDI spec with version {content['cdiVersion']}")
     return 0
 
 
-def _replace(path: str, text: str) -> None:
+def _replace(path: Path, text: str) -> None:
     """Whoever reads the file at the same time sees the old or the new one."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), prefix=".", delete=False, encoding="utf-8") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", delete=False, encoding="utf-8") as file:
         file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    fresh = Path(file.name)
+    fresh.chmod(0o644)
+    fresh.replace(path)
 
 
 def list_devices(options: argparse.Namespace) -> int:
-    names = set()
-    for directory in options.spec_dir or SPEC_DIRS:
-        for path in sorted(glob.glob(f"{directory}/*.yaml") + glob.glob(f"{directory}/*.json")):
-            with open(path, encoding="utf-8") as file:
-                names |= device_names(file.read())
-    log.info(f"Found {len(names)} CDI devices")
+    files = [path for directory in options.spec_dir or SPEC_DIRS for kind in ("*.yaml", "*.json") for path in Path(directory).glob(kind)]
+    names = {name for path in files for name in device_names(path.read_text(encoding="utf-8"))}
+    say("info", f"Found {len(names)} CDI devices")
     sys.stdout.write("".join(f"{name}\n" for name in sorted(names)))
     return 0
 
@@ -128,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     runtime = commands.add_parser("runtime", allow_abbrev=False).add_subparsers(required=True)
     command = runtime.add_parser("configure", allow_abbrev=False)
     command.add_argument("--runtime", default="docker")
-    command.add_argument("--config", default="/etc/docker/daemon.json")
+    command.add_argument("--config", type=Path, default=Path("/etc/docker/daemon.json"))
     command.add_argument("--nvidia-runtime-name", default="nvidia")
     command.add_argument("--nvidia-runtime-path", "--runtime-path", default="nvidia-container-runtime")
     _flag(command, "--dry-run")

@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 LDCONFIG = "/sbin/ldconfig"
-CONF_D = "etc/ld.so.conf.d"
+CONF_D = "/etc/ld.so.conf.d"
 NO_OPERATION = ("enable-cuda-compat", "disable-device-node-modification", "update-application-profile", "chmod", "noop")
 
 
@@ -32,33 +33,31 @@ def main(arguments: list[str]) -> int:
     return update_ldcache(root, options.folder, options.ldconfig_path)
 
 
-def container_root(state: dict[str, str]) -> str:
+def container_root(state: dict[str, str]) -> Path:
     """The container's root file system, from the bundle that its state names."""
-    with open(os.path.join(state["bundle"], "config.json"), encoding="utf-8") as file:
-        root = json.load(file)["root"]["path"]
-    return os.path.join(state["bundle"], root)
+    bundle = Path(state["bundle"])
+    config = json.loads((bundle / "config.json").read_text(encoding="utf-8"))
+    return bundle / str(config["root"]["path"])
 
 
-def create_symlinks(root: str, links: list[str]) -> None:
+def create_symlinks(root: Path, links: list[str]) -> None:
     """Make each TARGET::PATH as seen from inside; the hook's process ends with it, so it may stay in there."""
     os.chroot(root)
     for link in links:
-        target, _, path = link.partition("::")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        target, _, name = link.partition("::")
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path):
-            if os.path.islink(path) and os.readlink(path) == target:
-                continue
-            os.unlink(path)
-        os.symlink(target, path)
+            path.unlink()
+        path.symlink_to(target)
 
 
-def update_ldcache(root: str, folders: list[str], ldconfig: str) -> int:
+def update_ldcache(root: Path, folders: list[str], ldconfig: str) -> int:
     """Make the container's loader know the folders, also after a later ldconfig of its own."""
-    os.makedirs(os.path.join(root, CONF_D), exist_ok=True)
-    with open(os.path.join(root, CONF_D, "00-nvcr-double.conf"), "w", encoding="utf-8") as file:
-        file.write("".join(f"{folder}\n" for folder in folders))
-    main_file = os.path.join(root, "etc/ld.so.conf")
-    if not os.path.exists(main_file):
-        with open(main_file, "w", encoding="utf-8") as file:
-            file.write(f"include /{CONF_D}/*.conf\n")
-    return subprocess.run([ldconfig, "-r", root, "-C", "/etc/ld.so.cache", "-f", "/etc/ld.so.conf"], check=False).returncode
+    directory = root / CONF_D.lstrip("/")
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "00-nvcr-double.conf").write_text("".join(f"{folder}\n" for folder in folders), encoding="utf-8")
+    main_file = root / "etc/ld.so.conf"
+    if not main_file.exists():
+        main_file.write_text(f"include {CONF_D}/*.conf\n", encoding="utf-8")
+    return subprocess.run([ldconfig, "-r", str(root), "-C", "/etc/ld.so.cache", "-f", "/etc/ld.so.conf"], check=False).returncode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import NamedTuple
+from dataclasses import dataclass
 
 LIBRARY = "libnvidia-ml.so.1"
 ERRORS = {
@@ -25,13 +25,15 @@ class NvmlError(Exception):
     """What could not be done, in the real tool's words, and the name of the return value."""
 
 
-class Gpu(NamedTuple):
+@dataclass(frozen=True)
+class Gpu:
     index: int
     uuid: str
     minor: int
 
 
-class Driver(NamedTuple):
+@dataclass(frozen=True)
+class Driver:
     version: str
     gpus: tuple[Gpu, ...]
 
@@ -47,24 +49,22 @@ def read(*, skip_lost: bool = False) -> Driver:
         version = _text("get driver version", library.nvmlSystemGetDriverVersion)
         count = ctypes.c_uint()
         _call("get device count", library.nvmlDeviceGetCount_v2, ctypes.byref(count))
-        gpus = []
-        for index in range(count.value):
-            try:
-                gpus.append(_gpu(library, index))
-            except NvmlError:
-                if not skip_lost:
-                    raise
-        return Driver(version, tuple(gpus))
+        gpus = [_gpu(library, index, skip_lost=skip_lost) for index in range(count.value)]
+        return Driver(version, tuple(gpu for gpu in gpus if gpu))
     finally:
         library.nvmlShutdown()
 
 
-def _gpu(library: ctypes.CDLL, index: int) -> Gpu:
-    handle = ctypes.c_void_p()
-    _call(f"get device handle for index {index}", library.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(handle))
-    uuid = _text("get device UUID", library.nvmlDeviceGetUUID, handle)
-    minor = ctypes.c_uint()
-    _call("get device minor number", library.nvmlDeviceGetMinorNumber, handle, ctypes.byref(minor))
+def _gpu(library: ctypes.CDLL, index: int, *, skip_lost: bool) -> Gpu | None:
+    handle, minor = ctypes.c_void_p(), ctypes.c_uint()
+    try:
+        _call(f"get device handle for index {index}", library.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(handle))
+        uuid = _text("get device UUID", library.nvmlDeviceGetUUID, handle)
+        _call("get device minor number", library.nvmlDeviceGetMinorNumber, handle, ctypes.byref(minor))
+    except NvmlError:
+        if skip_lost:
+            return None
+        raise
     return Gpu(index, uuid, minor.value)
 
 

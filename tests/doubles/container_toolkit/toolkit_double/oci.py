@@ -35,9 +35,8 @@ def apply(config: Json, spec: Json, names: list[str]) -> Json:
 
 
 def _edit(config: Json, edits: Json) -> None:
-    linux = config.setdefault("linux", {})
     for node in edits.get("deviceNodes", []):
-        _add_device(linux, node)
+        _add_device(config.setdefault("linux", {}), node)
     process = config.setdefault("process", {})
     environment = dict(entry.partition("=")[::2] for entry in [*(process.get("env") or []), *edits.get("env", [])])
     process["env"] = [f"{name}={value}" for name, value in environment.items()]

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from datetime import datetime, timezone
+from pathlib import Path
 
 from . import nvml, oci, spec
 
@@ -21,23 +22,21 @@ def main(arguments: list[str]) -> int:
         return _fail(arguments, f"no low-level runtime found: looked for {', '.join(LOW_LEVEL)} in PATH")
     if "create" in arguments:
         try:
-            add_gpus(os.path.join(option(arguments, "--bundle", "-b") or ".", "config.json"))
+            add_gpus(Path(option(arguments, "--bundle", "-b") or ".") / "config.json")
         except (nvml.NvmlError, oci.UnknownDeviceError, OSError) as error:
             return _fail(arguments, f"failed to construct OCI spec modifier: {error}")
-    os.execv(runtime, [runtime, *arguments])  # noqa: RET503 - does not return
+    os.execv(runtime, [runtime, *arguments])
     return 1
 
 
-def add_gpus(path: str) -> None:
+def add_gpus(path: Path) -> None:
     """Edit a bundle's config.json in place."""
-    with open(path, encoding="utf-8") as file:
-        config = json.load(file)
+    config = json.loads(path.read_text(encoding="utf-8"))
     names = oci.requested(config)
     if names is None:
         return
     config = oci.apply(config, spec.generate(STRATEGIES, skip_lost=True), names)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(config, file)
+    path.write_text(json.dumps(config), encoding="utf-8")
 
 
 def option(arguments: list[str], *names: str) -> str | None:
@@ -55,6 +54,6 @@ def _fail(arguments: list[str], message: str) -> int:
     log = option(arguments, "--log")
     if log:
         line = {"level": "error", "msg": message, "time": datetime.now(timezone.utc).isoformat()}
-        with open(log, "a", encoding="utf-8") as file:
+        with Path(log).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
     return 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import nvml
@@ -51,24 +51,22 @@ class Files(NamedTuple):
 
 
 def find_node(path: str) -> Node:
-    status = os.stat(path)
+    status = Path(path).stat()
     if not stat.S_ISCHR(status.st_mode):
         raise FileNotFoundError(f"{path} is not a device node")
-    return Node(
-        path, os.major(status.st_rdev), os.minor(status.st_rdev), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
-    )
+    return Node(path, os.major(status.st_rdev), os.minor(status.st_rdev), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
 
 
 def find_files(version: str) -> Files:
     """Look for the driver's files as the real tool does: the loader's cache, the path, well-known sockets."""
     cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
     binaries = [path for path in map(shutil.which, BINARIES) if path]
-    firmware = sorted(glob.glob(f"/lib/firmware/nvidia/{version}/gsp*.bin"))
-    control = [find_node(path) for path in CONTROL_NODES if os.path.exists(path)]
+    firmware = sorted(map(str, Path(f"/lib/firmware/nvidia/{version}").glob("gsp*.bin")))
+    control = [find_node(path) for path in CONTROL_NODES if Path(path).exists()]
     return Files(
         parse_cache(cache, version),
         tuple(binaries + firmware),
-        tuple(path for path in SOCKETS if os.path.exists(path)),
+        tuple(path for path in SOCKETS if Path(path).exists()),
         tuple(control),
     )
 
@@ -77,7 +75,7 @@ def parse_cache(text: str, version: str) -> tuple[tuple[str, str], ...]:
     """The libraries of one driver version in the output of `ldconfig -p`, each with the name of its link."""
     found = {}
     for name, path in re.findall(r"^\s*(\S+) \([^)]*x86-64[^)]*\) => (\S+)$", text, re.MULTILINE):
-        target = os.path.realpath(path)
+        target = str(Path(path).resolve())
         if target.endswith(f".so.{version}") and ".so.1" in name:
             found[target] = name
     return tuple(sorted(found.items()))
@@ -87,9 +85,10 @@ def build(driver: nvml.Driver, gpu_nodes: dict[int, Node], files: Files, strateg
     """The specification for one node's GPUs; `gpu_nodes` maps a GPU's index to its device node."""
     devices: dict[str, list[Node]] = {_name(gpu, strategy): [gpu_nodes[gpu.index]] for strategy in strategies for gpu in driver.gpus}
     devices["all"] = [gpu_nodes[gpu.index] for gpu in driver.gpus]
-    folders = sorted({os.path.dirname(path) for path, _ in files.libraries})
-    links = [f"{os.path.basename(path)}::{os.path.dirname(path)}/{name}" for path, name in files.libraries]
-    links += [f"libcuda.so.1::{os.path.dirname(path)}/libcuda.so" for path, name in files.libraries if name == "libcuda.so.1"]
+    libraries = [(Path(path), name) for path, name in files.libraries]
+    folders = sorted({str(path.parent) for path, _ in libraries})
+    links = [f"{path.name}::{path.parent}/{name}" for path, name in libraries]
+    links += [f"libcuda.so.1::{path.parent}/libcuda.so" for path, name in libraries if name == "libcuda.so.1"]
     hooks = []
     if links:
         hooks.append(_hook("create-symlinks", *(part for link in sorted(links) for part in ("--link", link))))
@@ -123,7 +122,6 @@ def generate(strategies: tuple[str, ...] = ("index", "uuid"), *, skip_lost: bool
     return build(driver, nodes, find_files(driver.version), strategies)
 
 
-
 def _name(gpu: nvml.Gpu, strategy: str) -> str:
     names = {"index": str(gpu.index), "uuid": gpu.uuid, "type-index": f"gpu{gpu.index}"}
     if strategy not in names:
@@ -141,7 +139,7 @@ def _hook(name: str, *arguments: str) -> Spec:
     return {
         "hookName": "createContainer",
         "path": HOOK,
-        "args": [os.path.basename(HOOK), name, *arguments],
+        "args": [Path(HOOK).name, name, *arguments],
         "env": ["NVIDIA_CTK_DEBUG=false"],
     }
 

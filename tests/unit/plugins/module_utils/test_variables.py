@@ -15,6 +15,17 @@ def test_options_of_all_entry_points() -> None:
     assert set(options_of(specification)) == {"a", "b"}
 
 
+def test_a_default_that_only_describes_is_not_held_against_the_type() -> None:
+    main = {"options": {"x_gate": {"type": "bool", "default": "<not in check mode>"}}}
+    other = {"options": {"x_given": {"type": "str", "required": True}}}
+    assert wrong_values("x", {}, options_of({"argument_specs": {"main": main, "other": other}})) == []
+
+
+def test_what_main_requires_has_to_be_there() -> None:
+    main = {"options": {"x_name": {"type": "str", "required": True}}}
+    assert wrong_values("x", {}, options_of({"argument_specs": {"main": main}})) == ["role x: missing required arguments: x_name"]
+
+
 def test_an_unknown_name_is_told_with_the_nearest_known() -> None:
     (message,) = unknown_variables("ssh", {"ssh_prot", "ssh_port", "other"}, ROLES)
     assert "found the variable ssh_prot" in message

@@ -7,18 +7,6 @@ import sys
 from datetime import datetime, timezone
 
 
-def _line(level: str, message: str) -> None:
+def say(level: str, message: str) -> None:
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     sys.stderr.write(f'time="{now}" level={level} msg={json.dumps(message, ensure_ascii=False)}\n')
-
-
-def info(message: str) -> None:
-    _line("info", message)
-
-
-def warning(message: str) -> None:
-    _line("warning", message)
-
-
-def error(message: str) -> None:
-    _line("error", message)
