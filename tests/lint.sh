@@ -5,5 +5,6 @@ cd "$(dirname "$0")/.."
 
 ruff check .
 ruff format --check .
-mypy plugins tests/unit tests/contracts tests/benchmarks
+mypy plugins
+mypy tests/contracts tests/benchmarks
 ansible-lint --offline --config-file .config/ansible-lint.yml

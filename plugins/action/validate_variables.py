@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.gpu.fleet.plugins.module_utils.variables import options_of, unknown_variables, wrong_values
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -28,7 +27,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the problems found; the task fails if there is one."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         roles = {role: _options(role) for role in self._task.args["roles"]}
         problems: list[str] = []

@@ -70,7 +70,7 @@ def explain(output: str, reference: str) -> str:
     for pattern, found, expected, following in _REASONS:
         if re.search(pattern, output, re.IGNORECASE | re.MULTILINE):
             words = {"registry": registry_of(reference), "reference": reference, "detail": detail}
-            said = "" if "{detail}" in found else f" The engine said: {detail}"
+            said = "" if "{detail}" in found else f" The engine said: {detail}."
             return f"found {found.format(**words)}, expected {expected}. Next: {following.format(**words)}.{said}"
     return (
         f"found that {reference} cannot be had: {detail}. Expected the engine to bring it. Next: try `docker pull {reference}` on the node."

@@ -96,7 +96,7 @@ def timed(command: Sequence[str], environment: dict[str, str], times: int) -> li
 
 def median(runs: Sequence[Run], what: str) -> float:
     """Take the middle of one figure."""
-    return statistics.median(getattr(run, what) for run in runs)
+    return float(statistics.median(getattr(run, what) for run in runs))
 
 
 def main() -> None:

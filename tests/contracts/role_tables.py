@@ -54,8 +54,10 @@ def main() -> None:
     for role in sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir()):
         readme = role / "README.md"
         text = readme.read_text()
-        new = TABLE.sub(lambda _, made=table(role): made, text) if TABLE.search(text) else f"{text.rstrip()}\n\n## Variables\n\n{table(role)}\n"
-        readme.write_text(new)
+        if not TABLE.search(text):
+            text = f"{text.rstrip()}\n\n## Variables\n\n<!-- variables --><!-- /variables -->\n"
+        before, after = TABLE.split(text, maxsplit=1)
+        readme.write_text(before + table(role) + after)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ def test_the_collection_holds_what_users_need_and_no_more(tmp_path: Path) -> Non
         [BIN / "ansible-galaxy", "collection", "build", "--output-path", tmp_path, ROOT], check=True, cwd=tmp_path, capture_output=True
     )
     (archive,) = tmp_path.glob("gpu-fleet-*.tar.gz")
-    names = tarfile.open(archive).getnames()
-    assert {"playbooks/site.yml", "roles/ssh/tasks/main.yml", "plugins/modules/gpu_readiness.py", "inventories/gpu_fleet/hosts.yml"} <= set(names)
+    with tarfile.open(archive) as collection:
+        names = collection.getnames()
+    wanted = {"playbooks/site.yml", "roles/ssh/tasks/main.yml", "plugins/modules/gpu_readiness.py", "inventories/gpu_fleet/hosts.yml"}
+    assert wanted <= set(names)
     assert not [name for name in names if name.startswith(("tests", "molecule", ".", "inventories/sandbox", "reports", "dist"))]

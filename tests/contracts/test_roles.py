@@ -39,11 +39,9 @@ def test_every_option_is_described(role: Path) -> None:
 
 
 def test_every_default_is_commented(role: Path) -> None:
-    lines = (role / "defaults" / "main.yml").read_text().splitlines()
-    for number, line in enumerate(lines):
-        if line and line[0].isalpha():
-            above = lines[number - 1]
-            assert above.startswith("#") or "#" in line, f"{role.name}/defaults/main.yml:{number + 1} has no comment"
+    """By a comment above it, or above the group without an empty line that it belongs to."""
+    for group in (role / "defaults" / "main.yml").read_text().removeprefix("---\n").split("\n\n"):
+        assert group.lstrip().startswith("#"), f"{role.name}/defaults/main.yml: no comment above {group.splitlines()[0]}"
 
 
 def test_the_readme_holds_the_table_made_from_the_specification(role: Path) -> None:

@@ -11,7 +11,9 @@ ROLES = {
 
 
 def test_options_of_all_entry_points() -> None:
-    specification = {"argument_specs": {"main": {"options": {"a": {"type": "str"}}}, "trust": {"options": {"b": {"type": "int"}}}, "empty": {}}}
+    specification = {
+        "argument_specs": {"main": {"options": {"a": {"type": "str"}}}, "trust": {"options": {"b": {"type": "int"}}}, "empty": {}}
+    }
     assert set(options_of(specification)) == {"a", "b"}
 
 
