@@ -17,7 +17,8 @@ demo: setup ## A fleet of containers with simulated GPUs, from bare to verdict (
 	ansible-playbook playbooks/sandbox.yml -i inventories/sandbox -e sandbox_nodes=$(NODES) -e sandbox_image=$(IMAGE)
 	ansible-playbook site.yml -i inventories/sandbox
 
-test: setup ## Everything: linters, unit and contract tests, the packages, and Molecule on real nodes
+test: ## Everything: linters, unit and contract tests, the packages, and Molecule on real nodes
+	@tests/sandbox/setup.sh torch
 	tests/run.sh
 
 lint: setup ## The linters at their strictest

@@ -10,7 +10,13 @@ if docker info >/dev/null 2>&1; then
     docker images --quiet --filter label=gpu.fleet.sandbox | sort -u | xargs --no-run-if-empty docker rmi --force
     docker images --quiet 'gpu-fleet-sandbox/*' | sort -u | xargs --no-run-if-empty docker rmi --force
 fi
-if [ -s .cache/dockerd.pid ] && [ "$(ps -o comm= -p "$(cat .cache/dockerd.pid)" 2>/dev/null)" = dockerd ]; then
+# The engine's trust in the registries of these sandboxes.
+for authority in .sandbox/*/image_registry/ca.crt; do
+    for trusted in /etc/docker/certs.d/*/ca.crt; do
+        if cmp -s "$authority" "$trusted"; then rm -r "$(dirname "$trusted")"; fi
+    done
+done
+if [ -s .cache/dockerd.pid ] && [ "$(cat "/proc/$(cat .cache/dockerd.pid)/comm" 2>/dev/null)" = dockerd ]; then
     echo "clean: stopping the Docker engine that was started here"
     kill "$(cat .cache/dockerd.pid)"
 fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set up what `make demo` and `make test` need, and nothing that is there already: system packages, a Docker engine, a virtual environment.
 # Says what is missing, and how to get it, before it changes anything.
+# Usage: setup.sh [torch]     (torch: PyTorch for the controller too, for the tests of the probe)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -14,7 +15,7 @@ refuse() {
 system=$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-unknown}" || uname -s)
 command -v apt-get >/dev/null || refuse "$system, without apt-get" "Debian 12 or newer, or Ubuntu 24.04 or newer" \
     "run this in a Debian or Ubuntu virtual machine. Only the sandbox needs it: your real fleet is reached from any system with 'pip install .'"
-[ "$(id -u)" = 0 ] || refuse "user $(id -un)" "root, because the sandbox starts containers that run systemd" "run it again with: sudo make ${MAKECMDGOALS:-demo}"
+[ "$(id -u)" = 0 ] || refuse "user $(id -un)" "root, because the sandbox starts containers that run systemd" "run it again with sudo in front: sudo make demo"
 
 python=
 for candidate in python3 python3.13 python3.12 python3.11; do
@@ -32,7 +33,7 @@ need dockerd docker.io iptables
 need docker docker-cli
 need mmdebstrap mmdebstrap debian-archive-keyring
 need gcc gcc libc6-dev
-need gpg gpg
+need gpg-agent gnupg
 need ssh openssh-client
 "$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=("$("$python" -c 'import sys; print(f"python{sys.version_info[0]}.{sys.version_info[1]}-venv")')")
 if [ ${#packages[@]} -gt 0 ]; then
@@ -73,4 +74,13 @@ print("\n".join([*project["dependencies"], *extras["sandbox"], *extras["test"]])
 PYTHON
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement .venv/requirements.txt
     cp pyproject.toml "$stamp"
+fi
+
+if [ "${1:-}" = torch ] && ! .venv/bin/python -c 'import torch' 2>/dev/null; then
+    echo "setup: installing PyTorch for the CPU into .venv"
+    # PyTorch's own index of CPU builds; where it does not answer, a version that the default index may have as one.
+    install=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile)
+    "${install[@]}" --timeout 5 --retries 0 --index-url "${SANDBOX_PYTORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}" torch==2.7.1+cpu 2>/dev/null \
+        || "${install[@]}" "torch==${SANDBOX_PYTORCH_CPU_FALLBACK:-2.13.0}"
+    "${install[@]}" numpy
 fi

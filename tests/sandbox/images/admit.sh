@@ -4,7 +4,9 @@
 set -euo pipefail
 container=$1 address=$2 key=$3
 
-for _ in $(seq 120); do
+for attempt in $(seq 120); do
+    # On a busy machine systemd in a container sometimes hangs at its start; a reset button is what a server has for that.
+    [ "$attempt" = 60 ] && docker restart "$container" >/dev/null
     if docker exec "$container" sh -c 'test -s /etc/ssh/ssh_host_ed25519_key.pub && systemctl is-active --quiet ssh' 2>/dev/null; then
         docker exec "$container" sh -c "install -d -o fleet -g fleet -m 700 /home/fleet/.ssh \
             && echo '$key' | install -o fleet -g fleet -m 600 /dev/stdin /home/fleet/.ssh/authorized_keys"
