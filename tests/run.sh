@@ -9,5 +9,7 @@ step "linters"
 tests/lint.sh
 step "unit and contract tests"
 python -m pytest
+step "the same on the newest Python and ansible-core at hand"
+tests/newest.sh
 step "the local fleet: check, converge, idempotence, verify, faults"
 molecule test --all --destroy always
