@@ -7,8 +7,12 @@ cd "$root"
 if docker info >/dev/null 2>&1; then
     docker ps --all --quiet --filter label=gpu.fleet.sandbox | xargs --no-run-if-empty docker rm --force --volumes
     docker network ls --quiet --filter label=gpu.fleet.sandbox | xargs --no-run-if-empty docker network rm
-    docker images --quiet --filter label=gpu.fleet.sandbox | sort -u | xargs --no-run-if-empty docker rmi --force
-    docker images --quiet 'gpu-fleet-sandbox/*' | sort -u | xargs --no-run-if-empty docker rmi --force
+    # By name: an image that others are built on goes with the last of them.
+    {
+        docker images --filter label=gpu.fleet.sandbox --format '{{.Repository}}:{{.Tag}}'
+        docker images --format '{{.Repository}}:{{.Tag}}' 'gpu-fleet-sandbox/*'
+    } | sed '/<none>/d' | sort -u | xargs --no-run-if-empty docker rmi --force >/dev/null
+    docker image prune --force --filter label=gpu.fleet.sandbox >/dev/null
 fi
 # The engine's trust in the registries of these sandboxes.
 for authority in .sandbox/*/image_registry/ca.crt; do
