@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 newest=
-for candidate in python3.13 python3.12 "$HOME"/.pyenv/versions/3.1[32].*/bin/python; do
+for candidate in python3.13 "$HOME"/.pyenv/versions/3.13.*/bin/python python3.12 "$HOME"/.pyenv/versions/3.12.*/bin/python; do
     "$candidate" -c 'import ensurepip' 2>/dev/null && newest=$candidate && break
 done
 [ -n "$newest" ] || { echo "no Python 3.12 or 3.13 here: the tests ran on $(.venv/bin/python --version) only"; exit 0; }
