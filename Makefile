@@ -7,8 +7,6 @@ NODES ?= 2
 IMAGE ?= cpu
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# The classic builder is in every Docker; the newer one is a plug-in that distributions package apart.
-export DOCKER_BUILDKIT := 0
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

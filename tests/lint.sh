@@ -6,5 +6,6 @@ cd "$(dirname "$0")/.."
 ruff check .
 ruff format --check .
 mypy plugins
-mypy tests/contracts tests/benchmarks
+mypy tests/contracts
+MYPYPATH=tests/benchmarks mypy tests/benchmarks
 ansible-lint --offline --config-file .config/ansible-lint.yml

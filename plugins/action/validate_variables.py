@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpu.fleet.plugins.module_utils.variables import options_of, unknown_variables, wrong_values
+from ansible_collections.gpu.fleet.plugins.module_utils.variables import contradictions, options_of, unknown_variables, wrong_values
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -41,7 +41,8 @@ class ActionModule(ActionBase):
                     continue  # It needs a fact that is gathered later; the role that uses it fails if it never comes.
                 except AnsibleError as error:
                     problems.append(f"role {role}: the value of {name} cannot be templated: {error}")
-            problems += wrong_values(role, values, options)
+            wrong = wrong_values(role, values, options)
+            problems += wrong or contradictions(values)
         result.update(changed=False, problems=problems)
         if problems:
             result.update(failed=True, msg="; ".join(problems) + ". Nothing was changed: correct the inventory and run again.")

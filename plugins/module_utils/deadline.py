@@ -5,6 +5,7 @@ A GPU's driver can leave a process in the kernel for ever, so nobody here waits 
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import selectors
@@ -131,6 +132,7 @@ def _work_and_leave(work: Callable[[Callable[[Any], None]], None], sink: int, de
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
+        faulthandler.disable()  # its stream may be another: a crash here is the parent's to tell
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, deadline.left + _GRACE_S)
 

@@ -10,9 +10,16 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.gpu.fleet.plugins.module_utils import expectation, workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+# What a specification cannot say: values that are each of the right type, and cannot be meant together. The readers raise ValueError.
+_READERS: dict[str, Callable[[Any], object]] = {
+    "gpu_readiness_expectation": expectation.parse,
+    "jupyter_workspaces": lambda entries: workspace.complete(entries, "/srv/workspaces", "0.0.0.0"),  # noqa: S104 - the role's defaults
+}
 
 
 def options_of(specification: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,3 +55,14 @@ def wrong_values(role: str, values: Mapping[str, Any], options: Mapping[str, Any
     given = {name: value for name, value in values.items() if name in options}
     result = ArgumentSpecValidator(dict(options)).validate(given)
     return [f"role {role}: {message}" for message in result.error_messages]
+
+
+def contradictions(values: Mapping[str, Any]) -> list[str]:
+    """Say which values of the right type cannot be meant. Values that are wrong already must not be among them."""
+    messages = []
+    for name in sorted(name for name in _READERS if values.get(name)):
+        try:
+            _READERS[name](values[name])
+        except ValueError as mistakes:
+            messages.append(f"{name}: {mistakes}")
+    return messages

@@ -72,14 +72,14 @@ project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
 print("\n".join([*project["dependencies"], *extras["sandbox"], *extras["test"]]))
 PYTHON
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement .venv/requirements.txt
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile --requirement .venv/requirements.txt
     cp pyproject.toml "$stamp"
 fi
 
 if [ "${1:-}" = torch ] && ! .venv/bin/python -c 'import torch' 2>/dev/null; then
     echo "setup: installing PyTorch for the CPU into .venv"
     # PyTorch's own index of CPU builds; where it does not answer, a version that the default index may have as one.
-    install=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile)
+    install=(.venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile)
     "${install[@]}" --timeout 5 --retries 0 --index-url "${SANDBOX_PYTORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}" torch==2.7.1+cpu 2>/dev/null \
         || "${install[@]}" "torch==${SANDBOX_PYTORCH_CPU_FALLBACK:-2.13.0}"
     "${install[@]}" numpy

@@ -18,6 +18,10 @@ def validate(inventory: str, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
+def workspace(name: str) -> str:
+    return f"{{name: {name}, user: ada, authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}']}}"
+
+
 @pytest.fixture
 def inventory(tmp_path: Path) -> Path:
     return tmp_path / "hosts.yml"
@@ -50,6 +54,8 @@ def test_a_good_inventory_passes(inventory: Path) -> None:
         ("gpu_readiness_level: thorough", "value of gpu_readiness_level must be one of"),
         ("gpu_readiness_timeout_s: soon", "gpu_readiness_timeout_s"),
         ("jupyter_workspaces: [{nmae: a}]", "nmae"),
+        ("gpu_readiness_expectation: {gpu_count: 0, gpu_model: H100}", "gpu_count"),
+        (f"jupyter_workspaces: [{workspace('a')}, {workspace('b')}]", "8888"),
     ],
 )
 def test_a_mistyped_variable_is_refused(inventory: Path, variable: str, message: str) -> None:

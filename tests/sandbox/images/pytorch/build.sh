@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
 # Build the sandbox's PyTorch image from wheels.
-# Usage: build.sh BASE_IMAGE cpu|cuda WHEEL_DIRECTORY REPOSITORY
-#   BASE_IMAGE       a Debian 12 image, since the wheels are for its Python 3.11
+# Usage: build.sh cpu|cuda WHEEL_DIRECTORY REPOSITORY
 #   WHEEL_DIRECTORY  where wheels are kept between runs
 #   REPOSITORY       the name of the image without a tag, for example registry.sandbox:5000/pytorch/pytorch
 # The tag says which PyTorch is inside. Progress goes to standard error, one line of JSON to standard output:
 #   {"image": "REPOSITORY:TAG", "tag": "2.7.1-cpu", "version": "2.7.1", "variant": "cpu", "changed": true}
 set -euo pipefail
-if [ $# -ne 4 ] || [[ $2 != @(cpu|cuda) ]]; then
-    sed -n '2,8s/^# \?//p' "$0" >&2
+if [ $# -ne 3 ] || [[ $1 != @(cpu|cuda) ]]; then
+    sed -n '2,7s/^# \?//p' "$0" >&2
     exit 2
 fi
-base=$1 kind=$2 repository=$4
-mkdir -p "$3"
-wheels=$(cd "$3" && pwd)
+kind=$1 repository=$3
+mkdir -p "$2"
+wheels=$(cd "$2" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 
 # PyTorch's own index of CPU builds; where it does not answer, the version below if it is a CPU build wherever pip finds it.
@@ -77,6 +76,7 @@ fetch_workspace() { # what roles/jupyter installs on top of the image
 
 "fetch_$kind"
 fetch_workspace
+base=$("$here/../base.sh" bookworm) # the wheels are for its Python 3.11
 directory=$wheels/$kind
 torch=$(wheel_of "$directory" torch-)
 local_version=$(cut -d- -f2 <<<"$torch") # 2.13.0+cpu, or 2.7.1
