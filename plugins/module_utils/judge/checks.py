@@ -18,7 +18,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.judge import (
     temperature,
     xid,
 )
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import Check, node
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import Check, node
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 

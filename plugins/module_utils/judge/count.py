@@ -6,7 +6,7 @@ import difflib
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import (
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import (
     ANSWERS,
     answering,
     gpu_subject,

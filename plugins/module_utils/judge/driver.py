@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import node
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import node
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables

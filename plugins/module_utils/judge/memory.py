@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import over_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import PASS, About, Finding, Subject, at_least, quantity
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import answering, gpu_subject, listed, node, reference
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import answering, gpu_subject, listed, node, reference
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Matmul, Observation, Probe, Rank
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, at_most, quantity
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import over_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables

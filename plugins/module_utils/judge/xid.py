@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import listed, node
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import listed, node
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation, XidEvent
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import XID_TABLE, Tables
 

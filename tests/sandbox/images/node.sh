@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Build the images of one Debian release: gpu-fleet-sandbox/node:RELEASE and, with simulated GPUs, gpu-fleet-sandbox/gpu-node:RELEASE.
-# Usage: node.sh RELEASE CACHE_DIRECTORY PYTHON    (PYTHON: one that has the package nvidia-nvml-dev, for NVIDIA's nvml.h)
+# Usage: node.sh CACHE_DIRECTORY PYTHON RELEASE    (PYTHON: one that has the package nvidia-nvml-dev, for NVIDIA's nvml.h)
 set -euo pipefail
 export DOCKER_BUILDKIT=0 # the classic builder is in every Docker; the newer one is a plug-in that distributions package apart
-release=$1 cache=$2 python=$3
+cache=$1 python=$2 release=$3
 here=$(cd "$(dirname "$0")" && pwd)
 doubles=$(cd "$here/../../doubles" && pwd)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import CHECKS, judge
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.common import Check
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import Check
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, KernelModule, PciBus, Rank, RemappedRows, RetiredPages
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from unit.module_utils.healthy_node import (
