@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
+from ansible_collections.gpu.fleet.plugins.module_utils import tables
+from ansible_collections.gpu.fleet.plugins.module_utils.compare import nodes as compared
+from ansible_collections.gpu.fleet.plugins.module_utils.compare.traits import NAMES as TRAITS
 from ansible_collections.gpu.fleet.plugins.module_utils.report import collect, publish, redact, store, terminal
 from ansible_collections.gpu.fleet.plugins.module_utils.report.fleet import About, assemble
 from ansible_collections.gpu.fleet.plugins.module_utils.report.gate import judge
@@ -24,9 +28,11 @@ SPEC: dict[str, dict[str, Any]] = {
     "group": {"type": "str", "default": "gpu_nodes"},
     "hosts": {"type": "list", "elements": "str"},
     "accept": {"type": "list", "elements": "str", "default": ["ready"], "choices": list(VERDICTS)},
+    "may_differ": {"type": "list", "elements": "str", "default": [], "choices": list(TRAITS)},
     "table_rows": {"type": "int", "default": 40},
 }
 COLLECTION = Path(__file__).resolve().parents[2]
+_FILES = COLLECTION / "roles" / "gpu_readiness" / "files"
 
 
 class ActionModule(ActionBase):
@@ -54,6 +60,7 @@ class ActionModule(ActionBase):
             stored, warning = store.load(directory / store.NODES, name, set_aside=write)
             nodes.append(stored or never_measured(name))
             warnings += [warning] if warning else []
+        nodes = compared.compare(nodes, self._known_gpus(variables), options["may_differ"])
         about = About(
             title=options["title"],
             notice=redact.text(options["notice"]),
@@ -85,6 +92,18 @@ class ActionModule(ActionBase):
             refused={node.name: fleet.gates[node.name].message for node in fleet.refused},
         )
         return result
+
+    def _known_gpus(self, variables: dict[str, Any]) -> Callable[[str], bool]:
+        """Say which GPUs the reference table knows: the site's own table, where it has one that can be read, else the role's."""
+        own = self._templar.template(variables.get("gpu_readiness_reference_table") or "")
+        xids = (_FILES / tables.XID_TABLE).read_text(encoding="utf-8")
+        for path in (*([Path(self._loader.path_dwim(own))] if own else []), _FILES / tables.GPU_TABLE):
+            try:
+                known = tables.load(path.read_text(encoding="utf-8"), xids)
+            except (OSError, ValueError):
+                continue  # the measurement of each node has said so
+            return lambda name: known.gpu_named(name) is not None
+        return lambda _name: False
 
 
 def _heard(hostvars: Any, name: str) -> collect.Heard:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,11 @@ def _tables(gpu_table: Path) -> tables.Tables:
 
 @cache
 def _kit(gpu_table: Path) -> str:
-    bindings = importlib.util.find_spec("pynvml")
-    if bindings is None or bindings.origin is None:
-        raise AnsibleError(
-            "found no Python module pynvml on the controller, expected the package nvidia-ml-py beside Ansible: install it there"
-        )
-    return kit.pack(Path(bindings.origin), gpu_table, _FILES / tables.XID_TABLE, _FILES / "probe")
+    try:
+        bindings = kit.bindings_file()
+    except FileNotFoundError as error:
+        raise AnsibleError(f"{error.filename}: {error.strerror}") from None
+    return kit.pack(bindings, gpu_table, _FILES / tables.XID_TABLE, _FILES / "probe")
 
 
 # Workers are forked from the process that loads this plugin first: packed here, the kit is packed once for a whole fleet.

@@ -17,6 +17,11 @@ _DRIVER_VERSION = re.compile(r"\d{3}(\.\d+){0,2}")
 _PCIE_WIDTHS = (1, 2, 4, 8, 12, 16, 32)
 _LOWEST_FRACTION = 0.3  # a gate below that fails nothing
 _TEMPERATURES = (30, 120)
+_GIB = (0.01, 1e6)
+_GB_S = (1, 1e4)
+_PCIE_GENERATIONS = (1, 8)
+_WATTS = (10, 10_000)
+_COMPUTE_MODES = ("default", "exclusive_process")
 
 
 class ExpectationError(ValueError):
@@ -38,6 +43,24 @@ class Expectation:
     gate_fraction: float = 0.9
     probe_device: str = "cuda"
     torch_version: str | None = None
+    pcie_generation: int | None = None
+    power_limit: float | None = None
+    mig_mode: bool | None = None
+    compute_mode: str | None = None
+    idle: bool | None = None
+    cuda_version: str | None = None
+    cpu_count: int | None = None
+    memory_gib: float | None = None
+    hugepages: int | None = None
+    memlock_unlimited: bool | None = None
+    nofile: int | None = None
+    shm_gib: float | None = None
+    image_store_free_gib: float | None = None
+    container_runtime: bool | None = None
+    infiniband_ports: int | None = None
+    infiniband_rate_gb_s: float | None = None
+    gpudirect_rdma: bool | None = None
+    peer_to_peer: bool | None = None
 
 
 KEYS = tuple(field.name for field in fields(Expectation))
@@ -71,6 +94,7 @@ def check_against(expectation: Expectation, tables: Tables) -> None:
         for key, wanted, most in (
             ("nvlink_links", expectation.nvlink_links, row.nvlink_links),
             ("pcie_width", expectation.pcie_width, row.pcie_width),
+            ("pcie_generation", expectation.pcie_generation, row.pcie_gen),
         )
         if wanted is not None and wanted > most
     ]
@@ -136,10 +160,17 @@ def _width(value: Any) -> int:
     return int(value)
 
 
-def _device(value: Any) -> str:
-    if value not in ("cuda", "cpu"):
-        raise ValueError(f"found {value!r}, expected cuda or cpu")
-    return str(value)
+def _generation(value: Any) -> int:
+    return int(_number(*_PCIE_GENERATIONS)(_whole(value)))
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"found {value!r}, expected {' or '.join(words)}")
+        return str(value)
+
+    return read
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -150,8 +181,26 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "kernel_module": _flag,
     "nvlink_links": _whole,
     "pcie_width": _width,
+    "pcie_generation": _generation,
+    "power_limit": _number(*_WATTS),
+    "mig_mode": _flag,
+    "compute_mode": _one_of(*_COMPUTE_MODES),
+    "idle": _flag,
+    "cuda_version": _version(_VERSION, '"12.6"'),
     "temperature_max": _number(*_TEMPERATURES),
     "gate_fraction": _number(_LOWEST_FRACTION, 1.0),
-    "probe_device": _device,
+    "probe_device": _one_of("cuda", "cpu"),
     "torch_version": _version(_VERSION, '"2.7.1"'),
+    "cpu_count": _whole,
+    "memory_gib": _number(*_GIB),
+    "hugepages": _whole,
+    "memlock_unlimited": _flag,
+    "nofile": _whole,
+    "shm_gib": _number(*_GIB),
+    "image_store_free_gib": _number(*_GIB),
+    "container_runtime": _flag,
+    "infiniband_ports": _whole,
+    "infiniband_rate_gb_s": _number(*_GB_S),
+    "gpudirect_rdma": _flag,
+    "peer_to_peer": _flag,
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import importlib.util
 import io
 import sys
 import zipfile
@@ -39,6 +41,14 @@ class Kit:
         import pynvml  # noqa: PLC0415 - it is there only now
 
         return pynvml
+
+
+def bindings_file() -> Path:
+    """Find NVML's bindings on the controller; raises FileNotFoundError."""
+    found = importlib.util.find_spec("pynvml")
+    if found is None or found.origin is None:
+        raise FileNotFoundError(errno.ENOENT, "no such Python module beside Ansible, install the package nvidia-ml-py there", "pynvml")
+    return Path(found.origin)
 
 
 def pack(bindings: Path, gpu_table: Path, xid_table: Path, probe: Path) -> str:

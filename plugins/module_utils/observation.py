@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, GpuProcess, SpareRows
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_system import System
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 SCHEMA = 1
@@ -32,6 +34,7 @@ class Host:
     hostname: Reading[str]
     kernel: Reading[str]
     boot_id: Reading[str]
+    distribution: Reading[str]  # with its version, such as debian 12
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Fabric:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU as NVML sees it. `state` is `answers`, `lost`, or why NVML gave no handle."""
+    """One GPU as NVML sees it. `state` is `answers`, `lost`, or why else it does not."""
 
     index: int
     state: Reading[str]
@@ -146,6 +149,23 @@ class Gpu:
     temperature_margin_c: Reading[int]
     mig_enabled: Reading[bool]
     power_limit_w: Reading[float]
+    ecc_errors: Reading[dict[str, int]]  # by period, kind and memory: `volatile_uncorrected_sram`
+    sram_threshold_exceeded: Reading[bool]
+    remap_availability: Reading[SpareRows]
+    inforom_valid: Reading[bool]
+    nvlink_errors: Reading[dict[str, dict[str, int]]]  # by link, then by kind
+    utilization_percent: Reading[int]
+    pcie_generation: Reading[int]
+    pcie_generation_device_max: Reading[int]
+    pcie_replays: Reading[int]
+    application_clocks: Reading[ApplicationClocks]
+    memory_temperature_c: Reading[int]
+    memory_temperature_max_c: Reading[int]
+    mig_pending: Reading[bool]
+    compute_mode: Reading[int]
+    processes: Reading[tuple[GpuProcess, ...]]
+    power_limit_enforced_w: Reading[float]
+    power_limit_default_w: Reading[float]
 
 
 @dataclass(frozen=True)
@@ -157,6 +177,7 @@ class Nvml:
     library_path: Reading[str]
     library_version: Reading[str]
     gpus: Reading[tuple[Gpu, ...]]
+    cuda_version: Reading[str]  # the newest that this driver knows
 
 
 @dataclass(frozen=True)
@@ -207,6 +228,40 @@ class Probe:
     ranks: tuple[Rank, ...]
     allreduce: Reading[AllReduce]
     duration_s: float
+    image: Reading[str]  # the digest of the image that it ran in
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which GPU it is; what was not told is empty."""
+
+    uuid: str
+    serial: str
+    vbios: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A device was recovered: errors of that boot, up to that time of the kernel log, are dealt with."""
+
+    boot_id: str
+    pci_id: str
+    until_s: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The last check of this node. What was not known then is absent or empty."""
+
+    measured_at: str  # UTC
+    boot_id: str
+    driver_version: str
+    counters: dict[str, dict[str, int]]  # by GPU (its UUID), link (`UUID/nvlink3`) or port (`mlx5_0/1`)
+    identities: dict[str, Identity]  # by PCI address
+    last_error_s: dict[str, float]  # by PCI address: the newest Xid or SXid of that boot, in seconds of the kernel log
+    recovery_asked: tuple[str, ...]  # PCI addresses of GPUs for which the driver asked for a reset or a reboot
+    recoveries: tuple[Recovery, ...]
 
 
 @dataclass(frozen=True)
@@ -222,3 +277,5 @@ class Observation:
     device_nodes: Reading[tuple[int, ...]]
     kernel_log: Reading[KernelLog]
     probe: Reading[Probe]
+    previous: Reading[Snapshot]  # what this node's history holds of the check before; `unsupported` where there was none
+    system: System

@@ -1,22 +1,40 @@
-"""One node's readiness from beginning to end: observe, judge, conclude."""
+"""One node's readiness from beginning to end: remember, observe, judge, conclude, and remember this check."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpu.fleet.plugins.module_utils import history_file, recovery
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.history import EMPTY, after
+from ansible_collections.gpu.fleet.plugins.module_utils.judge import history as flapping
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import judge
-from ansible_collections.gpu.fleet.plugins.module_utils.kit import Kit
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation, Snapshot
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.node import observe
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.probe import ProbeRequest
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import verdict
 
 PASSIVE, ACTIVE = "passive", "active"
+FLAP_WINDOW_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How a node remembers its checks: where (None is nowhere), how long a failure counts, and whether this check is added."""
+
+    path: Path | None
+    flap_window_s: float = FLAP_WINDOW_S
+    keep: bool = True
+    recovered: bool = False  # what failed before has been repaired, says who asks
 
 
 @dataclass(frozen=True)
@@ -28,18 +46,69 @@ class Request:
     image: str
     timeout_s: float
     expectation: Expectation
+    memory: Memory
 
 
-def measure(request: Request, kit: Kit, tables: Tables) -> dict[str, Any]:
-    """Measure this node; it is left as it was found."""
+def measure(
+    request: Request, bindings: Callable[[], Any], tables: Tables, probe: Path | None = None, root: Path = Path("/")
+) -> dict[str, Any]:
+    """Measure this node; it is left as it was found, but for its history. Level active needs the folder of the probe."""
     start = time.monotonic()
     active = request.level == ACTIVE
-    probe = ProbeRequest(request.runtime, request.image, request.expectation.probe_device, kit.probe) if active else None
-    observation = observe(kit.bindings, Deadline(request.timeout_s), probe)
+    asked = _probe_request(request, probe) if active else None
+    before = history_file.load(request.memory.path) if request.memory.path else history_file.Loaded(EMPTY)
+    observation = observe(bindings, Deadline(request.timeout_s), asked, root, _previous(request.memory, before))
+    if request.memory.recovered:
+        observation = recovery.declared(observation)
     findings = judge(observation, request.expectation, tables, active=active)
+    findings = [*findings, *_remember(request.memory, before, observation, findings)]
     return {
         "verdict": verdict(findings),
         "findings": [finding.to_plain() for finding in findings],
         "observation": to_plain(observation),
         "duration_s": round(time.monotonic() - start, 3),
     }
+
+
+def _probe_request(request: Request, probe: Path | None) -> ProbeRequest:
+    if probe is None:
+        raise ValueError("found no folder of the probe, expected one: level active measures with it")
+    return ProbeRequest(request.runtime, request.image, request.expectation.probe_device, probe)
+
+
+def _previous(memory: Memory, before: history_file.Loaded) -> Reading[Snapshot]:
+    if memory.path is None:
+        return Reading.unsupported("no history is kept of this node")
+    return Reading.unreadable(before.trouble) if before.trouble else before.history.snapshot
+
+
+def _remember(memory: Memory, before: history_file.Loaded, observation: Observation, findings: list[Finding]) -> list[Finding]:
+    """Judge this check by those before, and add it to them. Trouble with the history is told, and is never the check's."""
+    path = memory.path
+    if path is None:
+        return [flapping.not_kept(observation, "no history is kept of this node", "name a file with the option history")]
+    try:
+        return _judged_and_kept(path, memory, before, observation, findings)
+    except Exception as error:  # noqa: BLE001 - what was measured is worth more than the memory of it
+        return [flapping.not_kept(observation, f"{path}: {type(error).__name__}: {error}", "please report this")]
+
+
+def _judged_and_kept(
+    path: Path, memory: Memory, before: history_file.Loaded, observation: Observation, findings: list[Finding]
+) -> list[Finding]:
+    told = []
+    if before.foreign:
+        fate = f"{'it is' if memory.keep else 'the next check will have it'} set aside as {history_file.aside(path)}"
+        told.append(flapping.not_kept(observation, before.trouble, f"{fate}, and changes are judged from now on"))
+    elif before.trouble:
+        told.append(flapping.not_kept(observation, before.trouble, "check with root, or name a file of your own with the option history"))
+    else:
+        history = replace(before.history, repaired_at=observation.measured_at) if memory.recovered else before.history
+        told.append(flapping.recent(observation, findings, history, memory.flap_window_s))
+    if memory.keep:
+        conclusion = verdict([*findings, *told])
+        trouble = history_file.update(path, lambda past: after(past, observation, findings, conclusion, repaired=memory.recovered))
+        if trouble and trouble != before.trouble:
+            advice = "this check is not remembered; check with root, or name a file of your own with the option history"
+            told.append(flapping.not_kept(observation, trouble, advice))
+    return told

@@ -14,6 +14,10 @@ description:
   - Of a host it reads the variables C(gpu_readiness_result) (what M(gpu.fleet.gpu_readiness) returned), C(fleet_unreachable) (what SSH
     said), C(fleet_failed) (a dictionary C(task), C(message) and optionally C(role) of the provisioning step that failed) and
     C(fleet_report_expected_verdict). A host of this run with none of them is C(unknown).
+  - Nodes that were measured in this run are held against each other. What is discrete (driver, kernel, VBIOS, image digest and so on) must
+    agree between nodes with the same GPUs; a measured rate must not be far below the median of the GPUs of its model. For GPUs that
+    no reference table knows this is the gate. What is found so is a finding of a check C(fleet_*), counts for the node's verdict, and makes
+    a node V(degraded) at most.
   - Passwords, tokens and keys in messages are replaced before anything is stored or shown.
   - Runs on the controller only, connects to nothing, and never fails because of a verdict. Use it with C(run_once), and gate
     on the returned RV(refused).
@@ -46,6 +50,14 @@ options:
     elements: str
     choices: [not_ready, unknown, degraded, ready]
     default: [ready]
+  may_differ:
+    description:
+      - What may differ between nodes with the same GPUs, where that is meant, such as V(kernel) while nodes are updated one by one.
+        Everything else that the nodes of this run have in common must agree, or follow from what the inventory expects of each.
+    type: list
+    elements: str
+    choices: [driver, kernel_module, kernel, gpu_count, vbios, adapter_firmware, ecc_mode, image, pytorch, nvlink, memory_size, pcie_width]
+    default: []
   table_rows:
     description: How many nodes the table in the terminal shows; the worst are in front.
     type: int

@@ -14,7 +14,7 @@ description:
     the fleet's image (O(runtime=container)) or of the node (O(runtime=native)).
   - What could not be measured is a finding with status V(error), and the verdict is then never V(ready). A node that is not ready is a
     result and not a failure of this module, which fails for bad arguments only.
-  - It changes nothing on the node, pulls no image, kills nobody's process, and is therefore the same in check mode.
+  - It changes nothing on the node but its own history (O(history)), pulls no image, and kills nobody's process.
 options:
   level:
     description:
@@ -68,6 +68,74 @@ options:
       torch_version:
         description: The PyTorch version that the probe must find, exact (V("2.7.1")) or its beginning (V("2.7")).
         type: str
+      pcie_generation:
+        description:
+          - The generation of PCIe that GPU and slot allow together. Without it, whatever they allow. It falls when a GPU is idle, so what
+            the link runs at is judged only while the GPU works.
+        type: int
+      power_limit:
+        description: The power limit of each GPU, in watts, for a fleet that caps it on purpose. Without it, the GPU's default limit.
+        type: float
+      mig_mode:
+        description: Whether each GPU is partitioned (MIG). Without it, either is right.
+        type: bool
+      compute_mode:
+        description:
+          - The compute mode of each GPU. Without it, whatever lets a job start.
+        type: str
+        choices: [default, exclusive_process]
+      idle:
+        description: Whether the node is idle, so that any process on a GPU is left over. Without it, a process that has ended is.
+        type: bool
+      cuda_version:
+        description: The CUDA version that the fleet's image was built with, such as V("12.6"). The driver must be able to run it.
+        type: str
+      cpu_count:
+        description: How many logical processors are online in the machine. Without it they are recorded and not judged.
+        type: int
+      memory_gib:
+        description:
+          - The memory that is installed, in GiB. 3 percent and half a GiB less pass, since a kernel keeps some for itself. Without
+            it, not judged.
+        type: float
+      hugepages:
+        description: How many huge pages of the default size are set aside. Without it, not judged.
+        type: int
+      memlock_unlimited:
+        description:
+          - V(true) requires that containers inherit no limit of locked memory, as jobs over InfiniBand need that do not lift it
+            themselves.
+        type: bool
+      nofile:
+        description: How many open files containers must at least be allowed. Without it, not judged.
+        type: int
+      shm_gib:
+        description: The least size of C(/dev/shm), in GiB. Without it, it must be there and have 64 MiB free.
+        type: float
+      image_store_free_gib:
+        description: The room that must be free where the container engine keeps images, in GiB. Without it 1, below which containers fail.
+        type: float
+      container_runtime:
+        description:
+          - V(true) requires a container engine that can hand GPUs to containers, V(false) is for a node without containers. Without
+            it, an engine that is set up for GPUs must work.
+        type: bool
+      infiniband_ports:
+        description: How many InfiniBand or RoCE ports are active at least. Without it, those that were up since the machine's start.
+        type: int
+      infiniband_rate_gb_s:
+        description: The least rate of each active port, in Gb/s. Without it, an InfiniBand link of one lane fails and nothing else.
+        type: float
+      gpudirect_rdma:
+        description:
+          - Whether adapters must reach the GPUs' memory (C(nvidia_peermem) or dma-buf). Without it they must where InfiniBand ports
+            are active; V(true) also means RoCE.
+        type: bool
+      peer_to_peer:
+        description:
+          - V(false) is for a node whose GPUs and adapters need not reach each other over PCI Express, and does not judge access
+            control (ACS) and the IOMMU.
+        type: bool
   runtime:
     description:
       - Where the probe of level V(active) finds PyTorch. V(container) runs O(image) with C(docker run), without a network.
@@ -85,9 +153,29 @@ options:
       - The time for everything, in seconds. Whatever has not answered by then, a hung driver included, is a finding with status V(error).
     type: float
     default: 120
+  history:
+    description:
+      - The file on the node in which it remembers its checks, so that counters are judged by their change and a failure is not forgotten
+        at once. It is small and bounded, replaced as a whole, and set aside (C(.foreign)) when it holds something else.
+      - Where it cannot be read or written, as without root, a finding says so and the verdict does not depend on it.
+      - Empty keeps none.
+    type: str
+    default: /var/lib/gpu-fleet/history.json
+  flap_window_s:
+    description:
+      - How long a node that would have killed a job is V(degraded) though it passes now, in seconds since then. V(0) is not at all.
+      - What failed under another version of the driver, or by the inventory's own expectation, does not count.
+    type: float
+    default: 3600
+  recovered:
+    description:
+      - Says that what failed before has been repaired. Errors in the kernel log until now, and failures in the history, count no more.
+      - Whatever is still wrong is found all the same.
+    type: bool
+    default: false
 attributes:
   check_mode:
-    description: It changes nothing, and so does the same in check mode.
+    description: It does the same in check mode, and does not add to the history.
     support: full
   diff_mode:
     description: There is nothing to show.
@@ -221,7 +309,7 @@ from zipfile import BadZipFile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
 from ansible_collections.gpu.fleet.plugins.module_utils.kit import unpack
-from ansible_collections.gpu.fleet.plugins.module_utils.readiness import Request, measure
+from ansible_collections.gpu.fleet.plugins.module_utils.readiness import Memory, Request, measure
 
 OPTIONS = {
     "level": {"type": "str", "choices": ["passive", "active"], "default": "passive"},
@@ -239,11 +327,32 @@ OPTIONS = {
             "gate_fraction": {"type": "float"},
             "probe_device": {"type": "str", "choices": ["cuda", "cpu"]},
             "torch_version": {"type": "str"},
+            "pcie_generation": {"type": "int"},
+            "power_limit": {"type": "float"},
+            "mig_mode": {"type": "bool"},
+            "compute_mode": {"type": "str", "choices": ["default", "exclusive_process"]},
+            "idle": {"type": "bool"},
+            "cuda_version": {"type": "str"},
+            "cpu_count": {"type": "int"},
+            "memory_gib": {"type": "float"},
+            "hugepages": {"type": "int"},
+            "memlock_unlimited": {"type": "bool"},
+            "nofile": {"type": "int"},
+            "shm_gib": {"type": "float"},
+            "image_store_free_gib": {"type": "float"},
+            "container_runtime": {"type": "bool"},
+            "infiniband_ports": {"type": "int"},
+            "infiniband_rate_gb_s": {"type": "float"},
+            "gpudirect_rdma": {"type": "bool"},
+            "peer_to_peer": {"type": "bool"},
         },
     },
     "runtime": {"type": "str", "choices": ["container", "native"], "default": "container"},
     "image": {"type": "str"},
     "timeout_s": {"type": "float", "default": 120},
+    "history": {"type": "str", "default": "/var/lib/gpu-fleet/history.json"},
+    "flap_window_s": {"type": "float", "default": 3600},
+    "recovered": {"type": "bool", "default": False},
 }
 # Not an option: the action plugin hands over what the node needs.
 KIT = {"_kit": {"type": "str", "no_log": True}}
@@ -258,6 +367,10 @@ def main() -> None:
         module.fail_json(msg="image: found none, expected the image to run the probe in (level active, runtime container)")
     if not given["timeout_s"] > 0:
         module.fail_json(msg=f"timeout_s: found {given['timeout_s']}, expected more than 0 seconds")
+    if not given["flap_window_s"] >= 0:
+        module.fail_json(msg=f"flap_window_s: found {given['flap_window_s']}, expected 0 seconds or more")
+    if given["history"] and not Path(given["history"]).is_absolute():
+        module.fail_json(msg=f"history: found {given['history']!r}, expected a path from the root, or nothing")
     try:
         kit = unpack(given["_kit"], Path(module.tmpdir) / "kit")
         tables = kit.tables()
@@ -265,8 +378,14 @@ def main() -> None:
         expectations.check_against(expectation, tables)
     except (ValueError, BadZipFile) as error:
         module.fail_json(msg=str(error))
-    request = Request(given["level"], given["runtime"], given["image"] or "", given["timeout_s"], expectation)
-    module.exit_json(changed=False, readiness=measure(request, kit, tables))
+    memory = Memory(
+        path=Path(given["history"]) if given["history"] else None,
+        flap_window_s=given["flap_window_s"],
+        keep=not module.check_mode,
+        recovered=given["recovered"],
+    )
+    request = Request(given["level"], given["runtime"], given["image"] or "", given["timeout_s"], expectation, memory)
+    module.exit_json(changed=False, readiness=measure(request, kit.bindings, tables, kit.probe))
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ def sent_program(folder: Path, python: str) -> Path:
     """Have Ansible build the program that it sends to a node, and keep it."""
     (folder / "ansible.cfg").write_text(f"[defaults]\ncollections_path={ROOT / '.collections'}\nkeep_remote_files=true\n")
     command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-i", "localhost,", "-c", "local", "-m", "gpu.fleet.gpu_readiness"]
+    command += ["-a", f"history={folder / 'history.json'}"]
     command += [
         "-e",
         f"ansible_python_interpreter={python}",

@@ -1,4 +1,4 @@
-"""Clocks: is something holding them down that should not."""
+"""Clocks: is something holding them down that should not, or are they set lower than the GPU comes with."""
 
 from __future__ import annotations
 
@@ -39,3 +39,29 @@ def event_reasons(observation: Observation, _expectation: Expectation, _tables: 
         )
 
     return over_gpus("clocks", observation, judge)
+
+
+def application_clocks(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
+    """Require that the clocks for load are not set below those that the GPU comes with."""
+
+    def judge(about: About, gpu: Gpu) -> Finding:
+        absent = about.without(application_clocks=gpu.application_clocks)
+        if absent:
+            return absent
+        clocks = gpu.application_clocks.value
+        now, wanted = (clocks.graphics, clocks.memory), (clocks.default_graphics, clocks.default_memory)
+        observed, expected = (dict(zip(("graphics", "memory"), pair)) for pair in (now, wanted))
+        source = "the GPU's default"
+        if all(one >= other for one, other in zip(now, wanted)):
+            return about.passed("application clocks not lowered", observed=observed, expected=expected, source=source)
+        return about.failed(
+            f"found application clocks of {now[0]} MHz (memory {now[1]} MHz), expected at least {wanted[0]} MHz ({wanted[1]} MHz), "
+            f"{source}: take the setting back with nvidia-smi -i {gpu.index} -rac",
+            observed=observed,
+            expected=expected,
+            source=source,
+            action="investigate",
+            kills_job=False,
+        )
+
+    return over_gpus("application_clocks", observation, judge)

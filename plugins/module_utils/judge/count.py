@@ -1,4 +1,4 @@
-"""Count and identity: PCI bus, NVML, device nodes and inventory speak of the same GPUs."""
+"""Count and model: PCI bus, NVML and inventory speak of the same GPUs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import (
     ANSWERS,
     answering,
     gpu_subject,
-    listed,
     node,
     over_gpus,
     unclaimed_addresses,
@@ -19,6 +18,12 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, 
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables, same_model
 
 _COUNT = "gpu_count"
+_REBOOT = "read the kernel log for its Xid, reboot, and replace it if that comes back"
+_NOT_ANSWERING = {
+    "lost": ("lost: it has fallen off the bus", _REBOOT, "reboot"),
+    "reset required": ("in need of a reset", "reset it (nvidia-smi --gpu-reset), or reboot if that is refused", "reset_gpu"),
+    "power cables missing": ("without its external power cables", "attach them, and look at the power supplies", "investigate"),
+}
 
 
 def count(observation: Observation, expectation: Expectation, _tables: Tables) -> list[Finding]:
@@ -119,14 +124,13 @@ def _answer(observation: Observation, gpu: Gpu) -> Finding | None:
         )
     if gpu.state.value == ANSWERS:
         return None
-    lost = gpu.state.value == "lost"
+    found, advice, action = _NOT_ANSWERING.get(gpu.state.value, (f"not answering ({gpu.state.value})", _REBOOT, "reboot"))
     return about.failed(
-        f"found GPU {gpu.index} {'lost: it has fallen off the bus' if lost else f'not answering ({gpu.state.value})'}, "
-        "expected it to answer: read the kernel log for its Xid, reboot, and replace it if that comes back",
+        f"found GPU {gpu.index} {found}, expected it to answer: {advice}",
         observed=gpu.state.value,
         expected=ANSWERS,
         source="NVML",
-        action="reboot",
+        action=action,
         kills_job=True,
     )
 
@@ -164,43 +168,3 @@ def _meant(expected: str, tables: Tables) -> str:
         return ""
     near = difflib.get_close_matches(expected, names, n=1, cutoff=0.8)
     return f" (the reference table knows no {expected}" + (f"; is {near[0]} meant?)" if near else ")")
-
-
-def device_nodes(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
-    """Require a device node for each GPU, and no node left over."""
-    about, nodes = About("device_nodes", node(observation)), observation.device_nodes
-    absent = about.without(device_nodes=nodes)
-    if absent:
-        return [absent]
-
-    def judge(about: About, gpu: Gpu) -> Finding:
-        minor = gpu.minor_number
-        absent = about.without(minor_number=minor)
-        if absent:
-            return absent
-        if minor.value in nodes.value:
-            return about.passed("each has its device node", observed=f"/dev/nvidia{minor.value}")
-        return about.failed(
-            f"found no /dev/nvidia{minor.value}, expected it for this GPU: create it with nvidia-modprobe -c {minor.value}",
-            observed=[f"/dev/nvidia{number}" for number in nodes.value],
-            expected=f"/dev/nvidia{minor.value}",
-            source="NVML minor number",
-            action="investigate",
-            kills_job=True,
-        )
-
-    findings = over_gpus("device_nodes", observation, judge)
-    shown = len(listed(observation))
-    if observation.nvml.gpus.is_known and len(nodes.value) > shown:
-        findings.append(
-            about.failed(
-                f"found {len(nodes.value)} device nodes /dev/nvidia0 and on, expected {shown}, as many as NVML shows: "
-                "a GPU may have gone since the start; compare lspci -d 10de: with nvidia-smi -L",
-                observed=len(nodes.value),
-                expected=shown,
-                source="NVML",
-                action="investigate",
-                kills_job=False,
-            )
-        )
-    return findings

@@ -25,14 +25,14 @@ _NOT_STARTED = {
         ),
         "investigate",
     ),
-    "GPU_IS_LOST": ("NVML does not start because a GPU has fallen off the bus, expected all to answer: reboot the node", "reboot"),
+    "GPU_IS_LOST": ("found NVML not to start because a GPU has fallen off the bus, expected all to answer: reboot the node", "reboot"),
 }
 
 
 def starts(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
     """Require that NVML loads and answers."""
     about, nvml = About("driver", node(observation)), observation.nvml
-    if nvml.status.is_unreadable:
+    if not nvml.status.is_known:
         return [about.error(f"whether the driver answers could not be told: {nvml.status.why}; expected NVML to start: try nvidia-smi")]
     status = nvml.status.value
     if status == "SUCCESS":
@@ -92,7 +92,7 @@ def kernel_module(observation: Observation, expectation: Expectation, _tables: T
         return [
             _failed(
                 about,
-                f"{module.why}; expected a loaded module: try modprobe nvidia and read the kernel log",
+                f"found no loaded kernel module ({module.why}), expected one: try modprobe nvidia and read the kernel log",
                 observed=None,
                 expected="a loaded NVIDIA kernel module",
                 action="investigate",

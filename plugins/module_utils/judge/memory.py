@@ -1,4 +1,4 @@
-"""Memory health: ECC errors, remapped rows, retired pages, and the recovery that the GPU itself asks for."""
+"""Memory health: remapped rows and how many can still be, retired pages, and the recovery that the GPU itself asks for."""
 
 from __future__ import annotations
 
@@ -21,33 +21,6 @@ _RECOVERY = {
     6: ("reset the GPU's bus", "reset_gpu"),
     7: ("reboot the system", "reboot"),
 }
-
-
-def ecc(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
-    """Require no memory error that ECC could not correct since the driver was loaded."""
-
-    def judge(about: About, gpu: Gpu) -> Finding:
-        errors = gpu.ecc_volatile_uncorrected
-        if gpu.ecc_enabled.is_known and not gpu.ecc_enabled.value:
-            return about.skipped("ECC is switched off")
-        absent = about.without(ECC_mode=gpu.ecc_enabled, uncorrected_ECC_errors=errors)
-        if absent:
-            return absent
-        if errors.value == 0:
-            return about.passed("no uncorrected ECC error since the driver was loaded", observed=0, expected=0, source=_NVIDIA_MEMORY)
-        ever = gpu.ecc_aggregate_uncorrected
-        return about.failed(
-            f"found {errors.value} uncorrected ECC errors since the driver was loaded"
-            + (f" ({ever.value} in its life)" if ever.is_known else "")
-            + ", expected 0: reset the GPU, and replace it if they come back",
-            observed=errors.value,
-            expected=0,
-            source=_NVIDIA_MEMORY,
-            action="reset_gpu",
-            kills_job=True,
-        )
-
-    return over_gpus("ecc", observation, judge)
 
 
 def row_remapping(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
@@ -87,6 +60,31 @@ def row_remapping(observation: Observation, _expectation: Expectation, _tables: 
         )
 
     return over_gpus("row_remapping", observation, judge)
+
+
+def remap_availability(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
+    """Require that each memory bank has a spare row left: the next error in one without cannot be repaired."""
+
+    def judge(about: About, gpu: Gpu) -> Finding:
+        absent = about.without(spare_rows=gpu.remap_availability)
+        if absent:
+            return absent
+        banks = gpu.remap_availability.value
+        seen, expected = {"low": banks.low, "none": banks.none}, {"none": 0}
+        if banks.none == 0:
+            low = f"; {banks.low} banks have few left" if banks.low else ""
+            return about.passed(f"spare rows left in every memory bank{low}", observed=seen, expected=expected, source=_NVIDIA_MEMORY)
+        return about.failed(
+            f"found {banks.none} memory banks without a spare row, expected none: the next error there cannot be repaired; "
+            "run NVIDIA's field diagnostics and plan to replace the GPU",
+            observed=seen,
+            expected=expected,
+            source=_NVIDIA_MEMORY,
+            action="investigate",
+            kills_job=False,
+        )
+
+    return over_gpus("remap_availability", observation, judge)
 
 
 def retired_pages(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:

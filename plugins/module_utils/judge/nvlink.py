@@ -14,11 +14,20 @@ _FABRIC_STATES = {1: "not started", 2: "in progress", _FABRIC_COMPLETED: "comple
 # Pairs of bits of the health mask: 1 is true (bad), 2 is false, 0 is not supported.
 _HEALTH = {0: "degraded bandwidth", 2: "route recovery in progress", 4: "route unhealthy", 6: "access timeout recovery"}
 _CONFIGURATION_SHIFT, _CONFIGURATION_MASK, _CONFIGURATION_GOOD = 8, 0xF, (0, 1)
+_CONFIGURATION = {
+    2: "wrong system GUID",
+    3: "wrong chassis serial number",
+    4: "no partition",
+    5: "too few NVLinks",
+    6: "incompatible GPU firmware",
+    7: "invalid location",
+    8: "invalid GPU state",
+}
 
 
 def links(observation: Observation, expectation: Expectation, tables: Tables) -> list[Finding]:
     """Require as many NVLinks up as the inventory says, else as the product has, else as on the node's other GPUs."""
-    counts = [sum(gpu.nvlinks.value.values()) for gpu in answering(observation) if gpu.nvlinks.is_known]
+    counts = [sum(gpu.nvlinks.value.values()) for gpu in answering(observation) if gpu.nvlinks.is_known and not _in_slices(gpu)]
     alone = len(listed(observation)) == 1
 
     def judge(about: About, gpu: Gpu) -> Finding:
@@ -33,6 +42,8 @@ def links(observation: Observation, expectation: Expectation, tables: Tables) ->
         up = sum(gpu.nvlinks.value.values())
         if up in allowed:
             return about.passed(f"{up} NVLinks up" if up else "no NVLink bridge", observed=up, expected=up, source=source)
+        if up == 0 and _in_slices(gpu) and expectation.nvlink_links is None:
+            return about.skipped("MIG is on: its slices use no NVLink, and A100's driver switches the links off")
         down = [link for link, state in gpu.nvlinks.value.items() if not state]
         return about.failed(
             f"found {up} NVLinks up{_naming(down)}, expected {' or '.join(map(str, allowed))}: "
@@ -58,6 +69,10 @@ def _allowed(gpu: Gpu, expectation: Expectation, tables: Tables, counts: list[in
     return (max(counts, default=0),), "this node's GPU with the most, since the reference table does not know the model"
 
 
+def _in_slices(gpu: Gpu) -> bool:
+    return gpu.mig_enabled.is_known and gpu.mig_enabled.value
+
+
 def _naming(down: list[str]) -> str:
     if len(down) > _NAMED_LINKS:
         return f" ({len(down)} down)"
@@ -80,7 +95,7 @@ def fabric(observation: Observation, _expectation: Expectation, _tables: Tables)
         troubles = [name for shift, name in _HEALTH.items() if mask >> shift & 3 == 1]
         configuration = mask >> _CONFIGURATION_SHIFT & _CONFIGURATION_MASK
         if configuration not in _CONFIGURATION_GOOD:
-            troubles.append(f"incorrect configuration {configuration}")
+            troubles.append(f"configured wrongly ({_CONFIGURATION.get(configuration, f'number {configuration}')})")
         if troubles:
             return _bad(about, f"completed, but {', '.join(troubles)}", "read the fabric manager's log", kills_job=mask >> 4 & 3 == 1)
         return about.passed("joined the NVSwitch fabric", observed="completed", expected="completed", source="NVML")

@@ -1,4 +1,4 @@
-"""Temperature: how far is each GPU from where it slows itself down."""
+"""Temperature: how far is each GPU, and its memory, from where it slows itself down."""
 
 from __future__ import annotations
 
@@ -38,6 +38,29 @@ def check(observation: Observation, expectation: Expectation, _tables: Tables) -
         )
 
     return over_gpus("temperature", observation, judge, merge=False)
+
+
+def memory(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
+    """Require the memory to be cooler than where the GPU slows itself down for it."""
+
+    def judge(about: About, gpu: Gpu) -> Finding:
+        absent = about.without(memory_temperature=gpu.memory_temperature_c, its_limit=gpu.memory_temperature_max_c)
+        if absent:
+            return absent
+        now, most = gpu.memory_temperature_c.value, gpu.memory_temperature_max_c.value
+        observed, expected, source = quantity(now, _UNIT), at_most(most, _UNIT), "the memory's highest operating temperature"
+        if now <= most:
+            return about.passed(f"memory {now} {_UNIT}", observed=observed, expected=expected, source=source)
+        return about.failed(
+            f"found the memory at {now} {_UNIT}, expected at most {most} ({source}): look at fans, airflow and the heat sink",
+            observed=observed,
+            expected=expected,
+            source=source,
+            action="investigate",
+            kills_job=False,
+        )
+
+    return over_gpus("memory_temperature", observation, judge)
 
 
 def _limit(gpu: Gpu, expectation: Expectation) -> tuple[Reading[float], str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ansible_collections.gpu.fleet.plugins.module_utils import recovery
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import listed, node
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import gpu_subject, listed, node
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation, XidEvent
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import XID_TABLE, Tables
 
@@ -34,7 +35,7 @@ class _Judgement:
 
 
 def check(observation: Observation, _expectation: Expectation, tables: Tables) -> list[Finding]:
-    """Require no error in this boot that speaks against the hardware; an application's own faults do not."""
+    """Require no error in this boot, or since the device's last recovery, that speaks against the hardware; an application's do not."""
     about, log = About("xid", node(observation)), observation.kernel_log
     absent = about.without(kernel_log=log)
     if absent:
@@ -43,16 +44,19 @@ def check(observation: Observation, _expectation: Expectation, tables: Tables) -
         about.error(f"a line of the kernel log names an Xid in a form that this check does not know: {line!r}")
         for line in log.value.not_understood
     ]
-    harmless = []
+    harmless, over = [], 0
     for event in log.value.events:
         judgement = judge(event, tables)
-        if judgement.condemns:
+        if judgement.condemns and recovery.is_over(observation, event.pci_id, event.last_s):
+            over += 1
+        elif judgement.condemns:
             findings.append(_finding(observation, event, judgement))
         else:
             harmless.append(f"{_name(event)} on {event.pci_id} x{event.count}")
     if findings:
         return findings
     told = f"; seen and harmless: {', '.join(harmless)}" if harmless else ""
+    told += f"; {over} kinds of error are older than the device's last recovery" if over else ""
     message = f"no Xid of this boot speaks against a GPU ({log.value.origin}){told}"
     return [about.passed(message, observed=harmless, expected=[], source=XID_TABLE)]
 
@@ -84,7 +88,8 @@ def _recovery(text: str) -> str:
 
 
 def _finding(observation: Observation, event: XidEvent, judgement: _Judgement) -> Finding:
-    index = next((gpu.index for gpu in listed(observation) if gpu.pci_bus_id.is_known and gpu.pci_bus_id.value == event.pci_id), None)
+    subjects = (gpu_subject(gpu, observation) for gpu in listed(observation))
+    index = next((subject.index for subject in subjects if subject.id == event.pci_id), None)
     kind = "gpu" if event.source == "xid" else "link"
     return About("xid", Subject(kind, event.pci_id, index)).failed(
         f"found {_name(event)} ({judgement.meaning}), {event.count} times, last {event.last_s:.0f} s after the start: "

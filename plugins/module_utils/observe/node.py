@@ -8,26 +8,36 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
-from ansible_collections.gpu.fleet.plugins.module_utils.observation import SCHEMA, Observation
-from ansible_collections.gpu.fleet.plugins.module_utils.observe import device_nodes, driver, host, kernel_log, nvml, pci, probe
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import SCHEMA, Observation, Snapshot
+from ansible_collections.gpu.fleet.plugins.module_utils.observe import device_nodes, driver, host, kernel_log, nvml, pci, probe, system
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 _NVML_S = 60.0  # starting NVML takes seconds per GPU where persistence mode is off
+_SYSTEM_S = 30.0  # an adapter whose firmware does not answer holds a reading up for as long as that
 
 T = TypeVar("T")
 
 
+_NO_HISTORY: Reading[Snapshot] = Reading.unsupported("no history is kept of this node")
+
+
 def observe(
-    bindings: Callable[[], Any], deadline: Deadline, request: probe.ProbeRequest | None = None, root: Path = Path("/")
+    bindings: Callable[[], Any],
+    deadline: Deadline,
+    request: probe.ProbeRequest | None = None,
+    root: Path = Path("/"),
+    previous: Reading[Snapshot] = _NO_HISTORY,
 ) -> Observation:
-    """Read the node; with a request, the probe measures its GPUs too."""
+    """Read the node; with a request, the probe measures its GPUs too. `previous` is what its history holds of the last check."""
     measured_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     gpus = nvml.Observer(bindings, deadline.at_most(min(_NVML_S, deadline.left / 2)))
+    machine = system.Observer(root, deadline.at_most(min(_SYSTEM_S, deadline.left / 2)))
     who = host.observe(root)
     module = _guarded(lambda: driver.observe(root))
     bus = _guarded(lambda: pci.observe(root))
     log = _guarded(lambda: kernel_log.observe(deadline, root))
     seen = gpus.result()
+    around = machine.result()
     nodes = _guarded(lambda: device_nodes.observe(root))
     not_asked: Reading[Any] = Reading.unsupported("not asked for: the probe runs at level active")
     return Observation(
@@ -40,6 +50,8 @@ def observe(
         device_nodes=nodes,
         kernel_log=log,
         probe=_guarded(lambda: probe.observe(request, deadline)) if request else not_asked,
+        previous=previous,
+        system=around,
     )
 
 

@@ -10,14 +10,17 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Child, Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Nvml
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_gpu import (
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import (
+    DEPRECATED,
     FUNCTION_NOT_FOUND,
     GPU_IS_LOST,
+    INSUFFICIENT_POWER,
     NO_PERMISSION,
     NOT_SUPPORTED,
-    READERS,
+    RESET_REQUIRED,
     AbsentError,
 )
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_gpu import READERS
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain, to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
@@ -31,7 +34,8 @@ _START = {
 }
 _LIBRARY_VERSION = re.compile(r"libnvidia-ml\.so\.(\d+\.\d+(?:\.\d+)?)$")
 _NODE, _COUNT = "node", "count"
-_LOST = "NVML: the GPU is lost"
+_STATES = {GPU_IS_LOST: "lost", RESET_REQUIRED: "reset required", INSUFFICIENT_POWER: "power cables missing"}
+_STATE = "the GPU's state is "
 _GPU_READINGS = [field.name for field in fields(Gpu) if field.name != "index"]
 
 Emit = Callable[[Any], None]
@@ -64,6 +68,7 @@ def read(nvml: Any, emit: Emit) -> None:
     if status != "SUCCESS":
         return
     emit([_NODE, "driver_version", to_plain(_attempt(nvml, nvml.nvmlSystemGetDriverVersion))])
+    emit([_NODE, "cuda_version", to_plain(_attempt(nvml, _cuda_version, nvml))])
     count = _attempt(nvml, nvml.nvmlDeviceGetCount)
     emit([_NODE, _COUNT, to_plain(count)])
     for index in range(count.value if count.is_known else 0):
@@ -89,7 +94,8 @@ def assemble(items: Iterable[tuple[Any, str, Any]], trouble: str) -> Nvml:
         found = Reading.of(
             tuple(_gpu(index, gpus.get(index, {}), beyond if index > stopped_at else absent) for index in range(count.value))
         )
-    texts = {name: from_plain(Reading[str], node.get(name, absent)) for name in ("driver_version", "library_path", "library_version")}
+    names = ("driver_version", "library_path", "library_version", "cuda_version")
+    texts = {name: from_plain(Reading[str], node.get(name, absent)) for name in names}
     return Nvml(status=status, gpus=found, **texts)
 
 
@@ -101,7 +107,7 @@ def _read_gpu(nvml: Any, index: int, emit: Emit) -> None:
     try:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
     except nvml.NVMLError as error:
-        state: Reading[str] = Reading.of("lost" if error.value == GPU_IS_LOST else f"no handle: {error}")
+        state: Reading[str] = Reading.of(_STATES.get(error.value, f"no handle: {error}"))
         if error.value == NO_PERMISSION:
             state = Reading.unreadable(f"NVML: {error}")
         emit([index, "state", to_plain(state)])
@@ -110,8 +116,8 @@ def _read_gpu(nvml: Any, index: int, emit: Emit) -> None:
     for name, reader in READERS.items():
         reading = _attempt(nvml, reader, nvml, handle)
         emit([index, name, to_plain(reading)])
-        if reading.why == _LOST:
-            state = Reading.of("lost")
+        if _STATE in reading.why:
+            state = Reading.of(reading.why.rpartition(_STATE)[2])
     emit([index, "state", to_plain(state)])
 
 
@@ -122,13 +128,18 @@ def _attempt(nvml: Any, function: Callable[..., Any], *arguments: Any) -> Readin
     except nvml.NVMLError as error:
         if error.value == NOT_SUPPORTED:
             return Reading.unsupported("NVML: not supported by this GPU in its present mode")
-        if error.value == FUNCTION_NOT_FOUND:
+        if error.value in (FUNCTION_NOT_FOUND, DEPRECATED):
             return Reading.unsupported("NVML: this driver's library has no such function")
-        return Reading.unreadable(_LOST if error.value == GPU_IS_LOST else f"NVML: {error}")
+        return Reading.unreadable(f"NVML: {_STATE + _STATES[error.value] if error.value in _STATES else error}")
     except AbsentError as error:
         return Reading.unsupported(str(error))
     except Exception as error:  # noqa: BLE001 - a value that makes no sense is a reading that failed
         return Reading.unreadable(f"NVML: {type(error).__name__}: {error}")
+
+
+def _cuda_version(nvml: Any) -> str:
+    number = nvml.nvmlSystemGetCudaDriverVersion()  # 12080 is 12.8
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _library_path(maps: Path = Path("/proc/self/maps")) -> Reading[str]:

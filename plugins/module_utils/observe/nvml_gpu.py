@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import ctypes
+import time
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, RemappedRows, RetiredPages, pci_id
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import pci_id
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks
+from ansible_collections.gpu.fleet.plugins.module_utils.observe import nvml_links, nvml_memory, nvml_process
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import (
+    CORRUPTED_INFOROM,
+    NO_SUCH_THING,
+    AbsentError,
+    fields,
+    first,
+)
 
-# NVML's error numbers are part of its binary interface.
-INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, GPU_IS_LOST = 2, 3, 4, 13, 15
-_VERSION_MISMATCH_OF_ARGUMENT = 25
-_FIELD_RECOVERY_ACTION = 230
-
-
-class AbsentError(Exception):
-    """The GPU answers, and says that it has no such thing."""
-
-
-def _first(nvml: Any, *calls: tuple[str, tuple[Any, ...]]) -> Any:
-    """Call the first of several functions that this library has: NVML renames and retires them from driver to driver."""
-    for position, (name, arguments) in enumerate(calls):
-        try:
-            return getattr(nvml, name)(*arguments)
-        except (nvml.NVMLError, AttributeError) as error:
-            if position == len(calls) - 1 or getattr(error, "value", FUNCTION_NOT_FOUND) != FUNCTION_NOT_FOUND:
-                raise
-    raise AssertionError
+_FIELD_MEMORY_TEMPERATURE, _FIELD_RECOVERY_ACTION = 82, 230
+_SLOWDOWN, _MEMORY_MAX = 1, 2  # nvmlTemperatureThresholds_t
+_GRAPHICS, _MEMORY = 0, 2  # nvmlClockType_t
+_HW_SLOWDOWN = 0x8
+_SECOND_LOOK_S = 0.05
 
 
 def _pci_bus_id(nvml: Any, handle: Any) -> str:
@@ -34,65 +29,62 @@ def _pci_bus_id(nvml: Any, handle: Any) -> str:
     return pci_id(address.decode() if isinstance(address, bytes) else address)
 
 
-def _ecc_errors(nvml: Any, handle: Any, kind: int, counter: int) -> int:
-    """Count errors of a kind (0 corrected, 1 uncorrected) since the driver was loaded (0) or ever (1)."""
-    total: int = nvml.nvmlDeviceGetTotalEccErrors(handle, kind, counter)
-    return total
-
-
-def _remapped_rows(nvml: Any, handle: Any) -> RemappedRows:
-    correctable, uncorrectable, pending, failure = nvml.nvmlDeviceGetRemappedRows(handle)
-    return RemappedRows(correctable, uncorrectable, bool(pending), bool(failure))
-
-
-def _retired_pages(nvml: Any, handle: Any) -> RetiredPages:
-    single, double = (len(nvml.nvmlDeviceGetRetiredPages(handle, cause)) for cause in (0, 1))
-    return RetiredPages(single, double, bool(nvml.nvmlDeviceGetRetiredPagesPendingStatus(handle)))
-
-
 def _recovery_action(nvml: Any, handle: Any) -> int:
-    field = nvml.nvmlDeviceGetFieldValues(handle, [_FIELD_RECOVERY_ACTION])[0]
-    if field.nvmlReturn in (NOT_SUPPORTED, INVALID_ARGUMENT):
+    (action,) = fields(nvml, handle, [_FIELD_RECOVERY_ACTION])
+    if action is None:
         raise AbsentError("NVML: this driver does not tell a GPU's recovery action (570 and later do)")
-    if field.nvmlReturn:
-        raise nvml.NVMLError(field.nvmlReturn)
-    return int(field.value.uiVal)
+    return action
 
 
-def _nvlinks(nvml: Any, handle: Any) -> dict[str, bool]:
-    links: dict[str, bool] = {}
-    for link in range(nvml.NVML_NVLINK_MAX_LINKS):
-        try:
-            links[str(link)] = bool(nvml.nvmlDeviceGetNvLinkState(handle, link))
-        except nvml.NVMLError as error:
-            if error.value not in (NOT_SUPPORTED, INVALID_ARGUMENT):  # those two mean that there is no such link
-                raise
-    return links
-
-
-def _fabric(nvml: Any, handle: Any) -> Fabric:
-    info = nvml.c_nvmlGpuFabricInfoV_t()
+def _inforom_valid(nvml: Any, handle: Any) -> bool:
+    """Have the checksums of the GPU's own configuration memory verified."""
     try:
-        nvml.nvmlDeviceGetGpuFabricInfoV(handle, ctypes.byref(info))
-        health = int(info.healthMask)
+        nvml.nvmlDeviceValidateInforom(handle)
     except nvml.NVMLError as error:
-        if error.value not in (FUNCTION_NOT_FOUND, _VERSION_MISMATCH_OF_ARGUMENT):
+        if error.value != CORRUPTED_INFOROM:
             raise
-        info = nvml.c_nvmlGpuFabricInfo_t()
-        nvml.nvmlDeviceGetGpuFabricInfo(handle, ctypes.byref(info))
-        health = 0
-    if info.state == 0:
-        raise AbsentError("NVML: this GPU is not part of an NVSwitch fabric")
-    return Fabric(int(info.state), int(info.status), health)
+        return False
+    return True
 
 
 def _temperature(nvml: Any, handle: Any) -> int:
-    return int(_first(nvml, ("nvmlDeviceGetTemperature", (handle, 0)), ("nvmlDeviceGetTemperatureV", (handle, 0))))
+    return int(first(nvml, ("nvmlDeviceGetTemperature", (handle, 0)), ("nvmlDeviceGetTemperatureV", (handle, 0))))
+
+
+def _memory_temperature(nvml: Any, handle: Any) -> int:
+    (temperature,) = fields(nvml, handle, [_FIELD_MEMORY_TEMPERATURE])
+    if not temperature:  # some GPUs without such a sensor tell 0
+        raise AbsentError("NVML: this GPU does not tell its memory's temperature")
+    return temperature
 
 
 def _clock_event_reasons(nvml: Any, handle: Any) -> int:
+    """Read what holds the clocks down. A slowdown is looked at again: nvml.h says that one is also reported while clocks change."""
     names = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
-    return int(_first(nvml, *((name, (handle,)) for name in names)))
+    calls = [(name, (handle,)) for name in names]
+    reasons = int(first(nvml, *calls))
+    if reasons & _HW_SLOWDOWN:
+        time.sleep(_SECOND_LOOK_S)
+        reasons &= int(first(nvml, *calls))
+    return reasons
+
+
+def _application_clocks(nvml: Any, handle: Any) -> ApplicationClocks:
+    return ApplicationClocks(
+        nvml.nvmlDeviceGetApplicationsClock(handle, _GRAPHICS),
+        nvml.nvmlDeviceGetApplicationsClock(handle, _MEMORY),
+        nvml.nvmlDeviceGetDefaultApplicationsClock(handle, _GRAPHICS),
+        nvml.nvmlDeviceGetDefaultApplicationsClock(handle, _MEMORY),
+    )
+
+
+def _compute_mode(nvml: Any, handle: Any) -> int:
+    try:
+        return int(nvml.nvmlDeviceGetComputeMode(handle))
+    except nvml.NVMLError as error:
+        if error.value in NO_SUCH_THING:  # nvml.h: where MIG is on, only its slices have one
+            raise AbsentError("NVML: this GPU has no compute mode of its own") from error
+        raise
 
 
 # In the order in which they are read: identity first, so that a GPU that hangs later has its name.
@@ -107,22 +99,39 @@ READERS: dict[str, Callable[[Any, Any], Any]] = {
     "memory_mib": lambda nvml, gpu: int(nvml.nvmlDeviceGetMemoryInfo(gpu).total) >> 20,
     "persistence_mode": lambda nvml, gpu: bool(nvml.nvmlDeviceGetPersistenceMode(gpu)),
     "ecc_enabled": lambda nvml, gpu: bool(nvml.nvmlDeviceGetEccMode(gpu)[0]),
-    "ecc_volatile_uncorrected": lambda nvml, gpu: _ecc_errors(nvml, gpu, 1, 0),
-    "ecc_aggregate_uncorrected": lambda nvml, gpu: _ecc_errors(nvml, gpu, 1, 1),
-    "ecc_volatile_corrected": lambda nvml, gpu: _ecc_errors(nvml, gpu, 0, 0),
-    "ecc_aggregate_corrected": lambda nvml, gpu: _ecc_errors(nvml, gpu, 0, 1),
-    "remapped_rows": _remapped_rows,
-    "retired_pages": _retired_pages,
+    "ecc_volatile_uncorrected": lambda nvml, gpu: nvml_memory.total_ecc_errors(nvml, gpu, "uncorrected", "volatile"),
+    "ecc_aggregate_uncorrected": lambda nvml, gpu: nvml_memory.total_ecc_errors(nvml, gpu, "uncorrected", "aggregate"),
+    "ecc_volatile_corrected": lambda nvml, gpu: nvml_memory.total_ecc_errors(nvml, gpu, "corrected", "volatile"),
+    "ecc_aggregate_corrected": lambda nvml, gpu: nvml_memory.total_ecc_errors(nvml, gpu, "corrected", "aggregate"),
+    "ecc_errors": nvml_memory.ecc_errors,
+    "sram_threshold_exceeded": nvml_memory.sram_threshold_exceeded,
+    "remapped_rows": nvml_memory.remapped_rows,
+    "remap_availability": nvml_memory.remap_availability,
+    "retired_pages": nvml_memory.retired_pages,
     "recovery_action": _recovery_action,
-    "nvlinks": _nvlinks,
-    "fabric": _fabric,
+    "inforom_valid": _inforom_valid,
+    "nvlinks": nvml_links.states,
+    "nvlink_errors": nvml_links.errors,
+    "fabric": nvml_links.fabric,
     "pcie_width": lambda nvml, gpu: nvml.nvmlDeviceGetCurrPcieLinkWidth(gpu),
     "pcie_width_max": lambda nvml, gpu: nvml.nvmlDeviceGetMaxPcieLinkWidth(gpu),
-    "pcie_generation_max": lambda nvml, gpu: nvml.nvmlDeviceGetMaxPcieLinkGeneration(gpu),
+    "utilization_percent": lambda nvml, gpu: int(nvml.nvmlDeviceGetUtilizationRates(gpu).gpu),
     "clock_event_reasons": _clock_event_reasons,
+    "pcie_generation": lambda nvml, gpu: nvml.nvmlDeviceGetCurrPcieLinkGeneration(gpu),
+    "pcie_generation_max": lambda nvml, gpu: nvml.nvmlDeviceGetMaxPcieLinkGeneration(gpu),
+    "pcie_generation_device_max": lambda nvml, gpu: nvml.nvmlDeviceGetGpuMaxPcieLinkGeneration(gpu),
+    "pcie_replays": lambda nvml, gpu: nvml.nvmlDeviceGetPcieReplayCounter(gpu),
+    "application_clocks": _application_clocks,
     "temperature_c": _temperature,
-    "temperature_slowdown_c": lambda nvml, gpu: nvml.nvmlDeviceGetTemperatureThreshold(gpu, 1),
+    "temperature_slowdown_c": lambda nvml, gpu: nvml.nvmlDeviceGetTemperatureThreshold(gpu, _SLOWDOWN),
     "temperature_margin_c": lambda nvml, gpu: nvml.nvmlDeviceGetMarginTemperature(gpu),
+    "memory_temperature_c": _memory_temperature,
+    "memory_temperature_max_c": lambda nvml, gpu: nvml.nvmlDeviceGetTemperatureThreshold(gpu, _MEMORY_MAX),
     "mig_enabled": lambda nvml, gpu: bool(nvml.nvmlDeviceGetMigMode(gpu)[0]),
+    "mig_pending": lambda nvml, gpu: bool(nvml.nvmlDeviceGetMigMode(gpu)[1]),
+    "compute_mode": _compute_mode,
+    "processes": nvml_process.read,
     "power_limit_w": lambda nvml, gpu: nvml.nvmlDeviceGetPowerManagementLimit(gpu) / 1000,
+    "power_limit_enforced_w": lambda nvml, gpu: nvml.nvmlDeviceGetEnforcedPowerLimit(gpu) / 1000,
+    "power_limit_default_w": lambda nvml, gpu: nvml.nvmlDeviceGetPowerManagementDefaultLimit(gpu) / 1000,
 }

@@ -6,7 +6,7 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Completed, Deadline, run
@@ -67,6 +67,28 @@ def parse(stdout: str) -> Reading[Probe]:
         return Reading.unreadable(f"found {found} as its last line, expected its result in JSON ({error})")
 
 
+def digest_command(image: str) -> list[str]:
+    """Build the command that prints under which digests the engine knows the image."""
+    return ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", image]
+
+
+def parse_digests(stdout: str, image: str) -> Reading[str]:
+    """Read an image's digest. One that came from several registries has one for each: the one of the name that was asked for counts."""
+    try:
+        named = dict(each.rsplit("@", 1) for each in json.loads(stdout) or [])
+    except (ValueError, TypeError, AttributeError):
+        return Reading.unreadable(f"found {stdout.strip()[:80]!r}, expected the image's digests as a JSON list")
+    digests = sorted(set(named.values()))
+    name = image.partition("@")[0]
+    digest = named.get(name) or named.get(name.rpartition(":")[0]) or (digests[0] if len(digests) == 1 else None)
+    return Reading.of(digest) if digest else Reading.unsupported("the engine knows no digest of this image: it came from no registry")
+
+
+def _digest(image: str, deadline: Deadline) -> Reading[str]:
+    told = run(digest_command(image), deadline.at_most(_INFO_S))
+    return Reading.unreadable(told.complaint) if told.complaint else parse_digests(told.stdout, image)
+
+
 def _arguments(request: ProbeRequest, seconds: float) -> list[str]:
     return ["--device", request.device, "--seconds", f"{seconds:.0f}"]
 
@@ -74,7 +96,7 @@ def _arguments(request: ProbeRequest, seconds: float) -> list[str]:
 def _natively(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
     for python in (sys.executable, *_PYTHONS):
         if run([python, "-c", _FIND_TORCH], deadline.at_most(_INFO_S)).complaint == "":
-            return _result(run(native_command(python, request, deadline.left - 1), deadline))
+            return _result(run(native_command(python, request, deadline.left - 1), deadline), Reading.unsupported("not run in an image"))
     tried = ", ".join((sys.executable, *_PYTHONS))
     return Reading.unreadable(f"found no Python with PyTorch (tried {tried}), expected one: put it first in PATH, or use runtime container")
 
@@ -103,10 +125,11 @@ def _in_container(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
             f"found no image {request.image} on this node, expected it to be there (this check pulls nothing): "
             "run the role gpu.fleet.pytorch_image"
         )
-    return _result(completed)
+    return _result(completed, _digest(request.image, deadline))
 
 
-def _result(completed: Completed) -> Reading[Probe]:
+def _result(completed: Completed, image: Reading[str]) -> Reading[Probe]:
     if completed.complaint:
         return Reading.unreadable(f"the probe ended with {completed.complaint}")
-    return parse(completed.stdout)
+    result = parse(completed.stdout)
+    return Reading.of(replace(result.value, image=image)) if result.is_known else result

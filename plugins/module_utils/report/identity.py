@@ -19,18 +19,18 @@ class Hardware:
 
 def hardware(observation: Any) -> Hardware:
     """Return what NVML said, and where it said nothing what the PCI bus and the kernel module say."""
-    gpus = _known(observation, "nvml", "gpus")
-    driver = _known(observation, "nvml", "driver_version") or _known(observation, "kernel_module", "version")
+    gpus = known(observation, "nvml", "gpus")
+    driver = known(observation, "nvml", "driver_version") or known(observation, "kernel_module", "version")
     if isinstance(gpus, list):
-        models = Counter(str(_known(gpu, "name") or _known(gpu, "state") or "unreadable").removeprefix("NVIDIA ") for gpu in gpus)
+        models = Counter(str(known(gpu, "name") or known(gpu, "state") or "unreadable").removeprefix("NVIDIA ") for gpu in gpus)
         text = ", ".join(f"{amount} \N{MULTIPLICATION SIGN} {model}" for model, amount in models.most_common()) or "none"
     else:
-        on_bus = _known(observation, "pci", "gpus")
+        on_bus = known(observation, "pci", "gpus")
         text = f"{len(on_bus)} on the PCI bus" if isinstance(on_bus, list) else ""
     return Hardware(redact.text(text), redact.text(driver) if isinstance(driver, str) else "")
 
 
-def _known(data: Any, *path: str) -> Any:
+def known(data: Any, *path: str) -> Any:
     """Follow a path through mappings and readings; None where it ends or a reading has no value."""
     for name in path:
         data = data.get(name) if isinstance(data, dict) else None

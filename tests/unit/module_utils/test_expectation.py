@@ -30,6 +30,14 @@ def test_what_is_given_is_read() -> None:
         "torch_version": "2.7.1",
     }
     assert parse(given) == Expectation("NVIDIA H100 80GB HBM3", 8, "535", True, False, 18, 16, 70.0, 0.85, "cpu", "2.7.1")  # noqa: FBT003
+    gpus = {"pcie_generation": 5, "power_limit": 500, "mig_mode": False, "compute_mode": "default", "idle": True, "cuda_version": "12.6"}
+    assert parse(gpus) == Expectation(
+        pcie_generation=5, power_limit=500.0, mig_mode=False, compute_mode="default", idle=True, cuda_version="12.6"
+    )
+    machine = {"cpu_count": 224, "memory_gib": 2048, "hugepages": 0, "memlock_unlimited": True, "nofile": 65536, "shm_gib": 0.5}
+    machine |= {"image_store_free_gib": 100, "container_runtime": False, "peer_to_peer": False}
+    machine |= {"infiniband_ports": 8, "infiniband_rate_gb_s": 400, "gpudirect_rdma": True}
+    assert parse(machine) == Expectation(**machine)
     assert parse({"gpu_count": 0}).gpu_count == 0
 
 
@@ -54,6 +62,20 @@ def test_what_is_given_is_read() -> None:
         ({"gate_fraction": float("nan")}, "gate_fraction: found nan"),
         ({"probe_device": "gpu"}, "probe_device: found 'gpu', expected cuda or cpu"),
         ({"torch_version": "latest"}, "torch_version: found 'latest'"),
+        ({"pcie_generation": 9}, "pcie_generation: found 9, expected a number from 1 to 8"),
+        ({"pcie_generation": 5.0}, "pcie_generation: found 5.0, expected a whole number"),
+        ({"power_limit": 5}, "power_limit: found 5, expected a number from 10 to 10000"),
+        ({"mig_mode": "off"}, "mig_mode: found 'off', expected true or false"),
+        ({"compute_mode": "prohibited"}, "compute_mode: found 'prohibited', expected default or exclusive_process"),
+        ({"idle": 1}, "idle: found 1, expected true or false"),
+        ({"cuda_version": 12.6}, "cuda_version: found 12.6, expected a version such as .*in quotes"),
+        ({"cpu_count": 1.5}, "cpu_count: found 1.5, expected a whole number"),
+        ({"memory_gib": 0}, "memory_gib: found 0, expected a number from 0.01"),
+        ({"image_store_free_gib": "100G"}, "image_store_free_gib: found '100G'"),
+        ({"container_runtime": "docker"}, "container_runtime: found 'docker', expected true or false"),
+        ({"infiniband_ports": -1}, "infiniband_ports: found -1"),
+        ({"infiniband_rate_gb_s": "NDR"}, "infiniband_rate_gb_s: found 'NDR', expected a number from 1"),
+        ({"infiniband_port": 8}, "infiniband_port: there is no such key, is infiniband_ports meant"),
         ({"gpu_count": 0, "gpu_model": "H200", "nvlink_links": 18}, "gpu_count is 0, and yet gpu_model is 'H200'.*; .* nvlink_links is 18"),
     ],
 )

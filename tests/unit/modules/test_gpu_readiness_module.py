@@ -12,9 +12,12 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation, kit
+from ansible_collections.gpu.fleet.plugins.module_utils.history_file import PATH
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import CHECKS
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.history import NAME
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain
+from ansible_collections.gpu.fleet.plugins.module_utils.readiness import FLAP_WINDOW_S
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE
 from ansible_collections.gpu.fleet.plugins.modules import gpu_readiness
 
@@ -26,7 +29,7 @@ KIT = kit.pack(Path(BINDINGS.origin), ROLE / "files" / GPU_TABLE, ROLE / "files"
 
 
 def run(capsys: pytest.CaptureFixture[str], *, check_mode: bool = False, **arguments: Any) -> dict[str, Any]:
-    with patch_module_args({"_kit": KIT, "_ansible_check_mode": check_mode, **arguments}), pytest.raises(SystemExit):
+    with patch_module_args({"_kit": KIT, "_ansible_check_mode": check_mode, "history": "", **arguments}), pytest.raises(SystemExit):
         gpu_readiness.main()
     result: dict[str, Any] = json.loads(capsys.readouterr().out)
     return result
@@ -48,7 +51,8 @@ def options(described: dict[str, Any]) -> dict[str, Any]:
 def test_the_documentation_is_the_argument_spec() -> None:
     documentation = yaml.safe_load(gpu_readiness.DOCUMENTATION)
     assert options(documentation["options"]) == options(gpu_readiness.OPTIONS)
-    assert set(documentation["options"]) == {"level", "expectation", "runtime", "image", "timeout_s"}
+    assert documentation["options"]["history"]["default"] == PATH
+    assert documentation["options"]["flap_window_s"]["default"] == FLAP_WINDOW_S
 
 
 def test_the_role_takes_the_expectation_that_the_module_takes() -> None:
@@ -79,10 +83,23 @@ def test_a_node_without_gpus_is_a_result_and_no_failure(capsys: pytest.CaptureFi
     assert result["changed"] is False
     readiness = result["readiness"]
     assert readiness["verdict"] == "not_ready"
-    assert {finding["check"] for finding in readiness["findings"]} == {check.name for check in CHECKS if not check.active}
+    assert {finding["check"] for finding in readiness["findings"]} == {NAME, *(check.name for check in CHECKS if not check.active)}
     assert from_plain(Observation, readiness["observation"]).schema == 1
     assert 0 < readiness["duration_s"] < 30
     assert KIT not in json.dumps(result)
+
+
+def test_the_history_is_all_that_is_written_and_not_in_check_mode(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "gpu-fleet" / "history.json"
+    first = run(capsys, check_mode=True, history=str(file))
+    assert first["changed"] is False
+    assert list(tmp_path.iterdir()) == []
+    run(capsys, history=str(file))
+    second = run(capsys, history=str(file))
+    assert [path for path in file.parent.rglob("*") if path.is_file()] == [file]
+    previous = from_plain(Observation, second["readiness"]["observation"]).previous
+    assert previous.is_known
+    assert json.loads(file.read_text())["records"][0]["checks"] == 2
 
 
 @pytest.mark.parametrize(
@@ -94,6 +111,8 @@ def test_a_node_without_gpus_is_a_result_and_no_failure(capsys: pytest.CaptureFi
         ({"expectation": {"gpu_cuont": 8}}, "gpu_cuont"),
         ({"expectation": {"gpu_count": -8}}, "gpu_count: found -8, expected a whole number"),
         ({"expectation": {"gpu_model": "T4", "nvlink_links": 18}}, "which is what a Tesla T4 has"),
+        ({"flap_window_s": -1}, "flap_window_s: found -1.0, expected 0 seconds or more"),
+        ({"history": "history.json"}, "history: found 'history.json', expected a path from the root"),
         ({"speed": "fast"}, "Unsupported parameters"),
         ({"_kit": None}, "expected the one that the action plugin brings"),
         ({"_kit": base64.b64encode(b"no archive").decode()}, "File is not a zip file"),

@@ -107,3 +107,17 @@ def test_the_host(tmp_path: Path) -> None:
     (folder / "boot_id").write_text("b00t\n")
     seen = host.observe(tmp_path)
     assert (seen.boot_id, seen.hostname.is_known, seen.kernel.is_known) == (Reading.of("b00t"), True, True)
+
+
+def test_the_hosts_distribution(tmp_path: Path) -> None:
+    assert host.observe(tmp_path).distribution.is_unsupported
+    (tmp_path / "etc").mkdir()
+    release = tmp_path / "etc/os-release"
+    for text, expected in (('ID=debian\nVERSION_ID="12"\n', "debian 12"), ("ID='rocky'\n", "rocky"), ("# ID\nNAME=X = Y\n\xff", None)):
+        release.write_text(text)
+        assert host.observe(tmp_path).distribution == (
+            Reading.of(expected) if expected else Reading.unsupported(f"{release} names no distribution")
+        )
+    release.unlink()
+    release.mkdir()
+    assert host.observe(tmp_path).distribution.is_unreadable

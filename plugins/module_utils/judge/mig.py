@@ -1,0 +1,48 @@
+"""MIG: is a GPU whole, or partitioned, as the inventory says."""
+
+from __future__ import annotations
+
+from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
+
+
+def mode(observation: Observation, expectation: Expectation, _tables: Tables) -> list[Finding]:
+    """Require the MIG mode that the inventory says, and that no other one waits for a reset."""
+    wanted = expectation.mig_mode
+
+    def judge(about: About, gpu: Gpu) -> Finding:
+        if gpu.mig_enabled.is_unsupported and wanted:
+            return _failed(about, "none", "found a GPU that has no MIG, expected it on: correct mig_mode in the inventory", wanted=True)
+        absent = about.without(MIG_mode=gpu.mig_enabled, pending_MIG_mode=gpu.mig_pending)
+        if absent:
+            return absent
+        now, pending = gpu.mig_enabled.value, gpu.mig_pending.value
+        if wanted is not None and now != wanted:
+            advice = f"set it with nvidia-smi -i {gpu.index} -mig {int(wanted)}, and reset the GPU"
+            return _failed(about, _word(now), f"found MIG {_word(now)}, expected {_word(wanted)}: {advice}", wanted=wanted)
+        if pending != now:
+            return about.failed(
+                f"found MIG {_word(now)}, and {_word(pending)} after the next reset; expected no change to wait: "
+                f"reset the GPU, or take it back with nvidia-smi -i {gpu.index} -mig {int(now)}",
+                observed=f"{_word(now)}, {_word(pending)} after the next reset",
+                expected=_word(now),
+                source="NVML",
+                action="reset_gpu",
+                kills_job=False,
+            )
+        expected, source = (None, None) if wanted is None else (_word(wanted), SOURCE)
+        return about.passed(f"MIG {_word(now)}", observed=_word(now), expected=expected, source=source)
+
+    return over_gpus("mig", observation, judge)
+
+
+def _failed(about: About, now: str, message: str, *, wanted: bool) -> Finding:
+    # A job made for whole GPUs finds slices that cannot talk to each other, or no device at all; one made for slices finds none.
+    return about.failed(message, observed=now, expected=_word(wanted), source=SOURCE, action="investigate", kills_job=True)
+
+
+def _word(mode: bool) -> str:  # noqa: FBT001 - a mode is on or off
+    return "on" if mode else "off"

@@ -1,0 +1,53 @@
+"""How NVML's bindings are called: its error numbers, calls that go by several names, and fields, each of which has an error of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+# NVML's error numbers are part of its binary interface.
+INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, INSUFFICIENT_POWER = 2, 3, 4, 8
+FUNCTION_NOT_FOUND, CORRUPTED_INFOROM, GPU_IS_LOST, RESET_REQUIRED = 13, 14, 15, 16
+ARGUMENT_VERSION_MISMATCH, DEPRECATED = 25, 26
+# What NVML answers where a GPU, or one of its links, has no such thing.
+NO_SUCH_THING = (NOT_SUPPORTED, INVALID_ARGUMENT)
+
+_SIGNED_INT = 5  # nvmlValueType_t
+
+
+class AbsentError(Exception):
+    """The GPU answers, and says that it has no such thing."""
+
+
+def first(nvml: Any, *calls: tuple[str, tuple[Any, ...]]) -> Any:
+    """Call the first of several functions that this library has: NVML renames and retires them from driver to driver."""
+    for position, (name, arguments) in enumerate(calls):
+        try:
+            return getattr(nvml, name)(*arguments)
+        except (nvml.NVMLError, AttributeError) as error:
+            if position == len(calls) - 1 or getattr(error, "value", FUNCTION_NOT_FOUND) != FUNCTION_NOT_FOUND:
+                raise
+    raise AssertionError
+
+
+def fields(nvml: Any, handle: Any, wanted: Sequence[Any]) -> list[int | None]:
+    """Read fields (numbers, or pairs of number and scope); None for one that this GPU or driver does not have.
+
+    NVML succeeds if any field did, so each is looked at.
+    """
+    try:
+        found = nvml.nvmlDeviceGetFieldValues(handle, list(wanted))
+    except nvml.NVMLError as error:
+        if error.value not in (*NO_SUCH_THING, FUNCTION_NOT_FOUND):
+            raise
+        return [None] * len(wanted)
+    return [_number(nvml, field) for field in found]
+
+
+def _number(nvml: Any, field: Any) -> int | None:
+    if field.nvmlReturn in NO_SUCH_THING:
+        return None
+    if field.nvmlReturn:
+        raise nvml.NVMLError(field.nvmlReturn)
+    # The bindings hand over zeroed memory and all machines with these GPUs are little-endian: the widest member holds any unsigned value.
+    return int(field.value.siVal if field.valueType == _SIGNED_INT else field.value.ullVal)

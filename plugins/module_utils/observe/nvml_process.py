@@ -1,0 +1,57 @@
+"""Which processes hold a GPU, and whether they still live."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import GpuProcess
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import first
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
+
+# The number that every Linux gives its first namespace of processes (PROC_PID_INIT_INO): NVML's process ids are of that one.
+_HOST_NAMESPACE = "pid:[4026531836]"
+_ENDED = "ZX"  # states of /proc/PID/stat: a process that has ended, and whose parent has not yet been told
+_SECOND_LOOK_S = 0.2
+_NAMES = tuple(f"nvmlDeviceGetComputeRunningProcesses{version}" for version in ("_v3", "_v2", ""))
+
+
+def read(nvml: Any, handle: Any, proc: Path = Path("/proc")) -> tuple[GpuProcess, ...]:
+    """List the compute processes. One that seems dead is looked at again, since it may have ended while we looked."""
+    found = _list(nvml, handle, proc)
+    if all(not process.alive.is_known or process.alive.value for process in found):
+        return found
+    time.sleep(_SECOND_LOOK_S)
+    return _list(nvml, handle, proc)
+
+
+def _list(nvml: Any, handle: Any, proc: Path) -> tuple[GpuProcess, ...]:
+    listed = first(nvml, *((name, (handle,)) for name in _NAMES))
+    return tuple(GpuProcess(each.pid, _name(nvml, each.pid), _mib(each.usedGpuMemory), alive(each.pid, proc)) for each in listed)
+
+
+def alive(pid: int, proc: Path) -> Reading[bool]:
+    """Tell whether a process of the host lives; in a container NVML's numbers mean nothing."""
+    try:
+        if str((proc / "self/ns/pid").readlink()) != _HOST_NAMESPACE:
+            return Reading.unsupported("this check runs in a container, and sees other processes than the host's")
+        os.kill(pid, 0)
+        state = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return Reading.of(False)  # noqa: FBT003 - the value of a reading
+    except (OSError, IndexError):
+        return Reading.of(True)  # noqa: FBT003 - it is there, and belongs to somebody else
+    return Reading.of(state not in _ENDED)
+
+
+def _name(nvml: Any, pid: int) -> str:
+    try:
+        return str(nvml.nvmlSystemGetProcessName(pid)).rpartition("/")[2]
+    except nvml.NVMLError:
+        return "of unknown name"  # it may just have ended, or be another user's
+
+
+def _mib(used: int | None) -> Reading[int]:
+    return Reading.unsupported("NVML does not tell it") if used is None else Reading.of(used >> 20)
