@@ -33,7 +33,9 @@ class ActionModule(ActionBase):
             try:
                 packed.write_bytes(program.pack(options["interpreter"], kit.bindings_file(), table, _FILES / tables.XID_TABLE))
             except OSError as error:
-                raise AnsibleActionFail(f"{error.filename}: {error.strerror}") from error
+                raise AnsibleActionFail(
+                    f"found {error.filename}: {error.strerror}, expected a file to pack: correct the option reference_table"
+                ) from error
             task = self._task.copy()
             task.args = {"src": str(packed), "dest": options["path"], "mode": "0755", "validate": "%s --help"}
             copy = self._shared_loader_obj.action_loader.get(

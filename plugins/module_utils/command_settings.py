@@ -38,7 +38,9 @@ def read(path: Path) -> Settings:
     except FileNotFoundError:
         if str(path) == PATH:
             return Settings()
-        raise SettingsError(f"{path}: there is no such file") from None
+        raise SettingsError(
+            f"{path}: there is no such file, expected the settings there: name another with --settings, or leave that out"
+        ) from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

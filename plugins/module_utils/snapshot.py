@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.gpu.fleet.plugins.module_utils import recovery
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Identity, Observation, Snapshot
@@ -79,6 +79,17 @@ def driver_version(observation: Observation) -> str:
     return module.value.version if module.is_known else ""
 
 
+def identities(gpus: Iterable[Gpu]) -> dict[str, Identity]:
+    """Name GPUs by their place on the bus, those that tell it and who they are."""
+    return {
+        gpu.pci_bus_id.value: Identity(
+            *(reading.value if reading.is_known else "" for reading in (gpu.uuid, gpu.serial, gpu.vbios_version, gpu.name))
+        )
+        for gpu in gpus
+        if gpu.pci_bus_id.is_known and gpu.uuid.is_known
+    }
+
+
 def _counters(observation: Observation) -> Iterator[tuple[str, str, int]]:
     """Yield every counter that can be read: its subject, its name and its value."""
     for gpu in _gpus(observation):
@@ -101,13 +112,7 @@ def _identities(observation: Observation) -> dict[str, Identity]:
 
     It is as soon as another came, or somebody says that the node has been repaired.
     """
-    found = {
-        gpu.pci_bus_id.value: Identity(
-            *(reading.value if reading.is_known else "" for reading in (gpu.uuid, gpu.serial, gpu.vbios_version, gpu.name))
-        )
-        for gpu in _gpus(observation)
-        if gpu.pci_bus_id.is_known and gpu.uuid.is_known
-    }
+    found = identities(_gpus(observation))
     before = observation.previous.value.identities if observation.previous.is_known else {}
     bus = {device.address for device in observation.pci.value.gpus} if observation.pci.is_known else set(before)
     moved = {identity.uuid for identity in found.values()}

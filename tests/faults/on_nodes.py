@@ -70,7 +70,7 @@ def choose(matrix: list[Case]) -> Iterator[Case]:
 
 def plant(faults: dict[str, Any], *, forget: bool) -> None:
     """Have the nodes' hardware show faults."""
-    run("molecule/faults/plant.yml", {"faults": {node: list(lines) for node, lines in faults.items()}, "forget": forget})
+    run("molecule/shared/plant.yml", {"faults": {node: list(lines) for node, lines in faults.items()}, "forget": forget})
 
 
 def check() -> dict[str, Any]:

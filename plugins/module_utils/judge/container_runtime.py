@@ -26,10 +26,10 @@ def engine(observation: Observation, expectation: Expectation, _tables: Tables) 
     if found.is_unsupported and wanted:
         return [_failed(about, f"found no container engine ({found.why}), expected one: run the role gpu.fleet.container_engine", None)]
     absent = about.without(container_engine=found)
-    return [absent or _engine(about, found.value, observation.system.cdi.is_known, wanted=bool(wanted))]
+    return [absent or _engine(about, found.value, has_spec=observation.system.cdi.is_known, wanted=bool(wanted))]
 
 
-def _engine(about: About, seen: ContainerEngine, has_spec: bool, *, wanted: bool) -> Finding:  # noqa: FBT001 - two facts and a wish
+def _engine(about: About, seen: ContainerEngine, *, has_spec: bool, wanted: bool) -> Finding:
     if seen.answer == FORBIDDEN:
         why = f"this user may not ask the {seen.name} engine ({seen.complaint})"
         return about.error(f"{why}; expected an answer: run this as root") if wanted else about.skipped(f"{why}: as root it would be asked")
@@ -104,7 +104,10 @@ def _judge_spec(about: About, observation: Observation, specs: list[CdiSpec]) ->
         return _failed(about, message, sorted(others))
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        message = f"found {paths} to name {', '.join(missing[:_NAMED])}{more}, expected only what this node has: {refresh}"
+        message = (
+            f"found {paths} to name {', '.join(missing[:_NAMED])}{more}, expected only what this node has: "
+            f"look for a GPU that is gone (lspci -d 10de:); where none is, {refresh}"
+        )
         return _failed(about, message, missing[:_NAMED])
     if left_out:
         return _failed(about, f"found {paths} without {', '.join(left_out)}, expected every GPU: {refresh}", left_out)

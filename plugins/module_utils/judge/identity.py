@@ -6,6 +6,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expec
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import answering, node, over_gpus
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Identity, Observation, Snapshot
+from ansible_collections.gpu.fleet.plugins.module_utils.snapshot import identities
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
 _CHANGES = "gpu_changes"
@@ -46,7 +47,7 @@ def changes(observation: Observation, expectation: Expectation, _tables: Tables)
     absent = about.without(history=previous)
     if absent and not previous.is_unsupported:
         return [absent]
-    present = _present(observation)
+    present = identities(answering(observation))
     if absent:
         return [about.passed(f"{len(present)} GPUs recorded, to be told apart from the next check on ({previous.why})", observed=[])]
     findings = [_gone(address, was, previous.value) for address, was in _missing(observation, expectation, previous.value)]
@@ -62,16 +63,6 @@ def _model(gpu: Gpu) -> str:
     return gpu.name.value if gpu.name.is_known else ""
 
 
-def _present(observation: Observation) -> dict[str, Identity]:
-    return {
-        gpu.pci_bus_id.value: Identity(
-            gpu.uuid.value, *(part.value if part.is_known else "" for part in (gpu.serial, gpu.vbios_version, gpu.name))
-        )
-        for gpu in answering(observation)
-        if gpu.pci_bus_id.is_known and gpu.uuid.is_known
-    }
-
-
 def _missing(observation: Observation, expectation: Expectation, before: Snapshot) -> list[tuple[str, Identity]]:
     """List the GPUs of the last check whose place on the bus is empty, and for which no other came."""
     if not observation.pci.is_known:
@@ -79,7 +70,7 @@ def _missing(observation: Observation, expectation: Expectation, before: Snapsho
     bus = {device.address for device in observation.pci.value.gpus}
     if len(bus) >= len(before.identities) or expectation.gpu_count == len(bus):
         return []
-    moved = {identity.uuid for identity in _present(observation).values()}
+    moved = {identity.uuid for identity in identities(answering(observation)).values()}
     return [(address, was) for address, was in before.identities.items() if address not in bus and was.uuid not in moved]
 
 

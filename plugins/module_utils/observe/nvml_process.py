@@ -8,37 +8,37 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import GpuProcess
+from ansible_collections.gpu.fleet.plugins.module_utils.observe import machine
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import first
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
-# The number that every Linux gives its first namespace of processes (PROC_PID_INIT_INO): NVML's process ids are of that one.
-_HOST_NAMESPACE = "pid:[4026531836]"
 _ENDED = "ZX"  # states of /proc/PID/stat: a process that has ended, and whose parent has not yet been told
 _SECOND_LOOK_S = 0.2
 _NAMES = tuple(f"nvmlDeviceGetComputeRunningProcesses{version}" for version in ("_v3", "_v2", ""))
 
 
-def read(nvml: Any, handle: Any, proc: Path = Path("/proc")) -> tuple[GpuProcess, ...]:
+def read(nvml: Any, handle: Any, root: Path = Path("/")) -> tuple[GpuProcess, ...]:
     """List the compute processes. One that seems dead is looked at again, since it may have ended while we looked."""
-    found = _list(nvml, handle, proc)
+    found = _list(nvml, handle, root)
     if all(not process.alive.is_known or process.alive.value for process in found):
         return found
     time.sleep(_SECOND_LOOK_S)
-    return _list(nvml, handle, proc)
+    return _list(nvml, handle, root)
 
 
-def _list(nvml: Any, handle: Any, proc: Path) -> tuple[GpuProcess, ...]:
+def _list(nvml: Any, handle: Any, root: Path) -> tuple[GpuProcess, ...]:
     listed = first(nvml, *((name, (handle,)) for name in _NAMES))
-    return tuple(GpuProcess(each.pid, _name(nvml, each.pid), _mib(each.usedGpuMemory), alive(each.pid, proc)) for each in listed)
+    return tuple(GpuProcess(each.pid, _name(nvml, each.pid), _mib(each.usedGpuMemory), alive(each.pid, root)) for each in listed)
 
 
-def alive(pid: int, proc: Path) -> Reading[bool]:
+def alive(pid: int, root: Path) -> Reading[bool]:
     """Tell whether a process of the host lives; in a container NVML's numbers mean nothing."""
+    whole = machine.sees_all_processes(root)
+    if whole.is_known and not whole.value:
+        return Reading.unsupported("this check runs in a container, and sees other processes than the host's")
     try:
-        if str((proc / "self/ns/pid").readlink()) != _HOST_NAMESPACE:
-            return Reading.unsupported("this check runs in a container, and sees other processes than the host's")
         os.kill(pid, 0)
-        state = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        state = (root / "proc" / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return Reading.of(False)  # noqa: FBT003 - the value of a reading
     except (OSError, IndexError):

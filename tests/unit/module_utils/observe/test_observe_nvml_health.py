@@ -144,11 +144,12 @@ def processes(*pids: int, used: int | None = 1 << 30) -> Any:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Path:
-    """Make a /proc of the host's own namespace, in which this process sleeps."""
-    (tmp_path / "self/ns").mkdir(parents=True)
-    (tmp_path / "self/ns/pid").symlink_to("pid:[4026531836]")
-    (tmp_path / str(os.getpid())).mkdir()
-    (tmp_path / str(os.getpid()) / "stat").write_text(f"{os.getpid()} (a (b) c) S 1")
+    """Make a host whose /proc is of its own namespace, and in which this process sleeps."""
+    proc = tmp_path / "proc"
+    (proc / "self/ns").mkdir(parents=True)
+    (proc / "self/ns/pid").symlink_to("pid:[4026531836]")
+    (proc / str(os.getpid())).mkdir()
+    (proc / str(os.getpid()) / "stat").write_text(f"{os.getpid()} (a (b) c) S 1")
     return tmp_path
 
 
@@ -170,7 +171,7 @@ def test_processes_and_whether_they_live(host: Path, ended: int) -> None:
 
 
 def test_a_zombie_has_ended(host: Path) -> None:
-    (host / str(os.getpid()) / "stat").write_text(f"{os.getpid()} (python) Z 1")
+    (host / "proc" / str(os.getpid()) / "stat").write_text(f"{os.getpid()} (python) Z 1")
     assert nvml_process.alive(os.getpid(), host).value is False
 
 
@@ -181,8 +182,8 @@ def test_a_process_that_ends_while_we_look_is_none(host: Path, ended: int) -> No
 
 
 def test_a_container_does_not_know_the_hosts_processes(host: Path, ended: int) -> None:
-    (host / "self/ns/pid").unlink()
-    (host / "self/ns/pid").symlink_to("pid:[4026532000]")
+    (host / "proc/self/ns/pid").unlink()
+    (host / "proc/self/ns/pid").symlink_to("pid:[4026532000]")
     assert nvml_process.alive(ended, host).is_unsupported
 
 
