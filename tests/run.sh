@@ -12,4 +12,7 @@ python -m pytest
 step "the same on the newest Python and ansible-core at hand"
 tests/newest.sh
 step "the local fleet: check, converge, idempotence, verify, faults"
+# Molecule would note in the home directory, by the checkout's mere name, that the sandbox is there, and believe it after a run that was cut off.
+export MOLECULE_EPHEMERAL_DIRECTORY="$PWD/.cache/molecule"
+rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
 molecule test --all --destroy always
