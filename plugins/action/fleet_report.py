@@ -116,6 +116,7 @@ def _heard(hostvars: Any, name: str) -> collect.Heard:
 
     return collect.Heard(
         readiness=look("gpu_readiness_result"),
+        fabric=look("fabric_readiness_findings"),
         unreachable=look("fleet_unreachable"),
         failed=look("fleet_failed"),
         expected_verdict=str(look("fleet_report_expected_verdict") or ""),

@@ -93,23 +93,37 @@ def _arguments(request: ProbeRequest, seconds: float) -> list[str]:
     return ["--device", request.device, "--seconds", f"{seconds:.0f}"]
 
 
-def _natively(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
+def python_with_torch(deadline: Deadline) -> str:
+    """Find a Python of this node that has PyTorch; raises ValueError."""
     for python in (sys.executable, *_PYTHONS):
         if run([python, "-c", _FIND_TORCH], deadline.at_most(_INFO_S)).complaint == "":
-            return _result(run(native_command(python, request, deadline.left - 1), deadline), Reading.unsupported("not run in an image"))
+            return python
     tried = ", ".join((sys.executable, *_PYTHONS))
-    return Reading.unreadable(f"found no Python with PyTorch (tried {tried}), expected one: put it first in PATH, or use runtime container")
+    raise ValueError(f"found no Python with PyTorch (tried {tried}), expected one: put it first in PATH, or use runtime container")
+
+
+def engine_gpus(deadline: Deadline) -> list[str]:
+    """Ask the Docker engine how it hands GPUs to a container: options of `docker run`; raises ValueError."""
+    info = run(INFO, deadline.at_most(_INFO_S))
+    if info.complaint:
+        raise ValueError(f"the Docker engine does not answer: {info.complaint}")
+    engine = json.loads(info.stdout)
+    if engine.get("ServerErrors"):
+        raise ValueError(f"the Docker engine does not answer: {'; '.join(engine['ServerErrors'])}")
+    return gpu_options(engine)
+
+
+def _natively(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
+    try:
+        python = python_with_torch(deadline)
+    except ValueError as error:
+        return Reading.unreadable(str(error))
+    return _result(run(native_command(python, request, deadline.left - 1), deadline), Reading.unsupported("not run in an image"))
 
 
 def _in_container(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
-    info = run(INFO, deadline.at_most(_INFO_S))
-    if info.complaint:
-        return Reading.unreadable(f"the Docker engine does not answer: {info.complaint}")
     try:
-        engine = json.loads(info.stdout)
-        if engine.get("ServerErrors"):
-            return Reading.unreadable(f"the Docker engine does not answer: {'; '.join(engine['ServerErrors'])}")
-        gpus = gpu_options(engine)
+        gpus = engine_gpus(deadline)
     except ValueError as error:
         return Reading.unreadable(str(error))
     name = f"gpu-readiness-{secrets.token_hex(6)}"

@@ -22,6 +22,7 @@ class Heard:
     """What this run knows of one host: its `readiness`, or why there is none."""
 
     readiness: Any = None
+    fabric: Any = None  # findings of the measurement across nodes
     unreachable: Any = None  # what SSH said
     failed: Any = None  # {task, message, role?} of the provisioning step that failed
     expected_verdict: str = ""
@@ -38,6 +39,8 @@ def node(name: str, heard: Heard, now: str) -> Node:
             trouble("reach", f"found no SSH connection ({said}), expected one: try `ssh {name}`, then run again with --limit {name}")
         )
     measured = _measured(heard.readiness)
+    if isinstance(heard.fabric, list):
+        findings += [read(item) for item in redact.data(heard.fabric)]
     if heard.readiness is None and not findings:
         findings.append(
             trouble(

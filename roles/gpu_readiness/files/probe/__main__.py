@@ -13,13 +13,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import allreduce
 import matmul
-from workers import Emit, Worker, alone
+from workers import Emit, Hear, Work, Worker, alone
 
 _CPU_RANKS = 2
 _LOOKING_S = 60.0
@@ -74,12 +73,12 @@ def _measure(torch: Any, count: int, *, on_gpus: bool, end: float) -> tuple[list
     """Measure each GPU apart but all at once, then all together if each of them came through."""
     folder = Path(tempfile.mkdtemp(prefix="probe-"))
 
-    def work(rank: int) -> Callable[[Emit, Callable[[], bool]], None]:
-        def steps(emit: Emit, wait: Callable[[], bool]) -> None:
+    def work(rank: int) -> Work:
+        def steps(emit: Emit, hear: Hear) -> None:
             device = torch.device("cuda", rank) if on_gpus else torch.device("cpu")
             torch.set_num_threads(1)
             emit({"value": {"identity": matmul.identity(torch, device), "matmul": matmul.measure(torch, device)}})
-            if wait():
+            if hear():
                 group = allreduce.Group(rank, count, folder / "store", max(1.0, end - time.monotonic()))
                 emit({"value": allreduce.measure(torch, device, group)})
 
