@@ -35,5 +35,7 @@ class ActionModule(ActionBase):
                 result.update(changed=False, lines=seen["lines"], ended=True)
                 return result
             if time.monotonic() > until:
-                raise AnsibleActionFail(f"the search has not ended within {limit:.0f} s, expected it to end by itself: see what its node does")
+                raise AnsibleActionFail(
+                    f"the search has not ended within {limit:.0f} s, expected it to end by itself: see what its node does"
+                )
             time.sleep(_LOOK_S)

@@ -37,6 +37,7 @@ class AgentProcess:
                 list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True, bufsize=0
             )
         except OSError as error:
+            self._errors.close()
             raise AgentEndedError(f"{command[0]} could not be started: {error.strerror or error}") from None
 
     def tell(self, message: Message) -> None:
@@ -101,8 +102,9 @@ def container_command(image: str, gpus: Sequence[str], name: str, folder: Path, 
     """Build the command that runs it in the image: with the node's network, shared memory, GPUs and other devices."""
     return [
         *("docker", "run", "--interactive", "--rm", "--name", name, "--label", "gpu.fleet=fabric"),
-        *("--pull", "never", "--network", "host", "--ipc", "host", "--ulimit", "memlock=-1"),
+        *("--pull", "never", "--network", "host", "--ipc", "host"),
         *gpus,
+        *(("--ulimit", "memlock=-1") if devices else ()),  # what adapters write to must not be swapped out
         *(word for device in devices for word in ("--device", device)),
         *("--volume", f"{folder}:/probe:ro", "--entrypoint", "python3", image, "/probe/agent.py"),
     ]

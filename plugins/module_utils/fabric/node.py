@@ -65,8 +65,6 @@ class WithdrawnError(RuntimeError):
     """Whoever wanted this is gone."""
 
 
-
-
 class Conversation:
     """What is said with the agent, in time, and for as long as somebody wants it."""
 
