@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -126,8 +126,11 @@ class Evidence:
 
     def times_measured(self, members: Iterable[str]) -> int:
         """Count how often this very group measured."""
-        wanted = frozenset(members)
-        return sum(seen.members == wanted for seen in self.seen)
+        return self._times_measured[frozenset(members)]
+
+    @cached_property
+    def _times_measured(self) -> Counter[frozenset[str]]:
+        return Counter(seen.members for seen in self.seen)
 
     @cached_property
     def _bad_groups(self) -> list[Seen]:

@@ -77,14 +77,14 @@ def _first(evidence: Evidence) -> _Plan:
         return [alive], "the same again"
     few = len(alive) <= _FEW
     for turn in range(_MATCHINGS_OF_FEW if few else _MATCHINGS):
-        pairs = [pair for pair in _matching(evidence, turn) if frozenset(pair) not in evidence.direct]
+        pairs = [pair for pair in _matching(evidence, turn) if not evidence.times_measured(pair)]
         if pairs:
             return pairs, "pairs" if turn == 0 else "other pairs, since none was good"
     return [], ""
 
 
-def _matching(evidence: Evidence, turn: int) -> Iterator[tuple[str, str]]:
-    """Pair neighbours first; then all others, turn by turn, as in a tournament. Who has no partner waits for a good one."""
+def _matching(evidence: Evidence, turn: int) -> list[tuple[str, ...]]:
+    """Pair neighbours first; then all others, turn by turn, as in a tournament. Who has no partner joins the last pair, if there are more."""
     nodes: tuple[str | None, ...] = evidence.fabric.nodes
     if len(nodes) % 2:
         nodes = (*nodes, None)
@@ -94,14 +94,18 @@ def _matching(evidence: Evidence, turn: int) -> Iterator[tuple[str, str]]:
     circle = [*circle[turn:], *circle[:turn]]
     table = [first, *circle]
     met = [(table[0], table[1])] + [(table[1 + place], table[-place]) for place in range(1, half)]
-    single = []
+    pairs: list[tuple[str, ...]] = []
+    single: list[str] = []
     for one, other in met:
         here = [node for node in (one, other) if node is not None and node not in evidence.gone]
         if len(here) == PAIR:
-            yield here[0], here[1]
+            pairs.append((here[0], here[1]))
         else:
             single += here
-    yield from zip(single[::2], single[1::2])
+    pairs += zip(single[::2], single[1::2])
+    if len(single) % 2 and len(pairs) > 1:
+        pairs[-1] = (*pairs[-1], single[-1])
+    return pairs
 
 
 def _errands(evidence: Evidence) -> Iterator[tuple[str, ...]]:
