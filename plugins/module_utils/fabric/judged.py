@@ -1,0 +1,97 @@
+"""Whether a group's figure is good: against the gate, or where there is none against what groups of like size measured in this run."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Group, Outcome, Round
+
+Results = Sequence[tuple[Round, tuple[Outcome, ...]]]
+
+_DOUBT = 0.97  # between this part of the gate and the gate, noise may have decided: a large group measures again
+_TO_COMPARE = 2  # figures; one alone is no comparison
+_QUARTILE = 0.75
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one group of one round showed."""
+
+    number: int  # of the round
+    members: frozenset[str]
+    outcome: Outcome
+    gate_gb_s: float | None
+    good: bool | None  # None: too near the gate to tell, or nothing to compare with
+
+
+def judged(fabric: Fabric, results: Results) -> list[Seen]:
+    """Judge what was measured over all rails together.
+
+    A group with a node that was not there, or whose process died, shows nothing about the others and is left out.
+    """
+    told = [
+        (round_.number, frozenset(group.nodes), outcome)
+        for round_, outcomes in results
+        for group, outcome in _paired(round_, outcomes)
+        if group.rail is None and not (outcome.absent or outcome.died)
+    ]
+    gates = _Gates(fabric, [(len(members), outcome.busbw_gb_s) for _number, members, outcome in told])
+    repeats: dict[frozenset[str], list[float]] = defaultdict(list)
+    for _number, members, outcome in told:
+        if len(members) > 2 and outcome.busbw_gb_s is not None:  # noqa: PLR2004 - a pair
+            repeats[members].append(outcome.busbw_gb_s)
+    seen = []
+    for number, members, outcome in told:
+        gate = gates.of(len(members))
+        seen.append(Seen(number, members, outcome, gate, _good(outcome, gate, repeats.get(members, ()))))
+    return seen
+
+
+def _paired(round_: Round, outcomes: Iterable[Outcome]) -> Iterable[tuple[Group, Outcome]]:
+    """Give each group its outcome; a group whose outcome was lost gave no figure."""
+    by_group = {outcome.group: outcome for outcome in outcomes}
+    for group in round_.groups:
+        yield group, by_group.get(group) or Outcome(group, None, why="nothing was heard of this group")
+
+
+def _good(outcome: Outcome, gate: float | None, repeats: Sequence[float]) -> bool | None:
+    if outcome.wrong or outcome.busbw_gb_s is None:
+        return False
+    if gate is None:
+        return None
+    if not repeats:
+        return outcome.busbw_gb_s >= gate
+    figure = sum(repeats) / len(repeats)
+    if len(repeats) == 1 and _DOUBT * gate <= figure < gate:
+        return None
+    return figure >= gate
+
+
+class _Gates:
+    """The gate for a group of so many nodes."""
+
+    def __init__(self, fabric: Fabric, told: Iterable[tuple[int, float | None]]) -> None:
+        self._fabric = fabric
+        self._figures: dict[int, list[float]] = defaultdict(list)
+        for size, figure in told:
+            if figure is not None:
+                self._figures[size].append(figure)
+        self._known: dict[int, float | None] = {}
+
+    def of(self, size: int) -> float | None:
+        """Return the gate in GB/s, None where there is nothing to compare with."""
+        if self._fabric.gate_gb_s is not None:
+            return self._fabric.gate_gb_s
+        if size not in self._known:
+            alike = [figure for other, figures in self._figures.items() if other <= 2 * size <= 4 * other for figure in figures]
+            self._known[size] = usual(alike) * self._fabric.fraction if len(alike) >= _TO_COMPARE else None
+        return self._known[size]
+
+
+def usual(figures: Iterable[float]) -> float:
+    """Return what healthy groups measure: the upper quartile, so that it holds with few groups, and with many slow ones."""
+    ordered = sorted(figures)
+    return ordered[math.ceil(_QUARTILE * len(ordered)) - 1]
