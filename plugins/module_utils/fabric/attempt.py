@@ -54,7 +54,7 @@ def _blame(attempt: Attempt, trouble: str) -> Findings:
     search = attempt.said.get(meeting, {})
     if "here" not in search:
         return {}
-    about = About("fabric", Subject("node", meeting))
+    about = About("across_nodes", Subject("node", meeting))
     if "met" not in search:
         return {meeting: [_gone(about, trouble)]}
     lost = [name for name in others if name not in search["met"]]
@@ -86,9 +86,12 @@ def _gone(about: About, trouble: str) -> dict[str, Any]:
 def _not_met(attempt: Attempt, name: str) -> dict[str, Any]:
     said = attempt.said.get(name, {})
     why = str(said.get("end", "its agent gave no answer"))
+    shut = attempt.said[attempt.nodes[0]].get("closed", {}).get(name)
+    if shut:
+        return _closed(name, shut)
     if "here" not in said:
         return _unmeasured(name, f"its agent did not start: {why}")
-    about = About("fabric", Subject("node", name))
+    about = About("across_nodes", Subject("node", name))
     return about.failed(
         f"found that it did not meet the others at {attempt.where} ({why}), expected it to: try that address and port from this node; "
         "look at its firewall, cable and interface (fabric_readiness_interface)",
@@ -100,8 +103,22 @@ def _not_met(attempt: Attempt, name: str) -> dict[str, Any]:
     ).to_plain()
 
 
+def _closed(name: str, reasons: Mapping[str, str]) -> dict[str, Any]:
+    tried = "; ".join(f"{other} tried {why}" for other, why in reasons.items())
+    about = About("across_nodes", Subject("node", name))
+    return about.failed(
+        f"found that other nodes cannot reach it ({tried}), expected it to be open to them: look at its firewall, cable and interface "
+        "(fabric_readiness_interface)",
+        observed=tried,
+        expected="can be reached",
+        source="the nodes of this run",
+        action="investigate",
+        kills_job=True,
+    ).to_plain()
+
+
 def _unmeasured(name: str, trouble: str) -> dict[str, Any]:
-    return About("fabric", Subject("node", name)).error(f"not measured across nodes: {trouble}").to_plain()
+    return About("across_nodes", Subject("node", name)).error(f"not measured across nodes: {trouble}").to_plain()
 
 
 def _words(attempt: Attempt, names: Sequence[str]) -> str:

@@ -146,4 +146,3 @@ class Evidence:
     def _is_bad(self, node: str, good: set[str]) -> bool:
         partners = len(self.partners_tried(node) & good)
         return 0 < partners >= min(_PARTNERS, len(good)) and sum(map(self.times_bad, self._bad_pairs_of[node])) >= _TIMES
-

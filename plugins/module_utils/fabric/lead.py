@@ -8,7 +8,8 @@ from typing import Any
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.agent_process import Message
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.findings import findings
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.node import Conversation, Request
-from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import Fabric, Group, Outcome, Round, most_rounds, next_round
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import most_rounds, next_round
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Group, Outcome, Round
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 
 _LEAST = 2
@@ -17,7 +18,8 @@ _SLACK_S = 10.0  # between what is over and the word of it
 
 def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Message:
     """Search; `say` gets a line for people about each round."""
-    met: dict[str, Message] = talk.hear("met", request.meet_s + _SLACK_S)["met"]
+    heard = talk.hear("met", request.meet_s + _SLACK_S)
+    met: dict[str, Message] = heard["met"]
     absent = [name for name in request.nodes if name not in met]
     say(
         f"{len(met)} of {len(request.nodes)} nodes have met at {request.address}:{request.port}"
@@ -29,8 +31,13 @@ def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Me
         return {**found, "trouble": unlike}
     if len(met) < _LEAST or len(absent) > len(request.nodes) / 2:
         return {**found, "trouble": f"only {len(met)} of {len(request.nodes)} nodes reached {request.address}:{request.port}"}
+    shut = closed(heard["knocked"])
+    for name, reasons in shut.items():
+        say(f"{name} cannot be reached by {' nor '.join(reasons)} ({next(iter(reasons.values()))}): the others go on without it")
+    names = tuple(name for name in request.nodes if name in met and name not in shut)
+    if len(names) < _LEAST:
+        return {**found, "trouble": f"only {len(names)} of {len(request.nodes)} nodes can be reached by their neighbours"}
     rails = min((record["rails"] for record in met.values()), key=len)
-    names = tuple(name for name in request.nodes if name in met)
     fabric = Fabric(names, rails=max(1, len(rails)), gate_gb_s=request.gate_gb_s, fraction=request.fraction)
     say(f"at most {most_rounds(len(names), fabric.rails)} rounds follow, one if all is well")
     history: list[tuple[Round, tuple[Outcome, ...]]] = []
@@ -41,7 +48,7 @@ def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Me
         history.append((step, outcomes))
         say(_line(step, outcomes))
     told_of = {name: [finding.to_plain() for finding in those] for name, those in findings(fabric, history, step).items()}
-    return {**found, "findings": told_of, "conclusion": to_plain(step), "rounds": to_plain(history)}
+    return {**found, "closed": shut, "findings": told_of, "conclusion": to_plain(step), "rounds": to_plain(history)}
 
 
 def outcome(group: Group, told: Mapping[str, Message]) -> Outcome:
@@ -62,6 +69,15 @@ def outcome(group: Group, told: Mapping[str, Message]) -> Outcome:
         transport=", ".join(sorted({record["transport"] for record in records.values() if record["transport"]})),
         why=next((record["why"] for record in records.values() if record["why"]), ""),
     )
+
+
+def closed(knocked: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Name the nodes at whose doors several knocked, all in vain: why, by who knocked. One alone does not tell whose fault it is."""
+    at: dict[str, dict[str, str]] = {}
+    for name, reasons in knocked.items():
+        for neighbour, why in reasons.items():
+            at.setdefault(neighbour, {})[name] = why
+    return {name: reasons for name, reasons in at.items() if len(reasons) > 1 and all(reasons.values())}
 
 
 def _unlike(met: Mapping[str, Message]) -> str:

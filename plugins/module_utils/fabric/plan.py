@@ -170,5 +170,3 @@ def _is_due(evidence: Evidence, nodes: tuple[str, ...]) -> bool:
 def _is_uncompared(evidence: Evidence, nodes: Collection[str]) -> bool:
     members = frozenset(nodes)
     return any(seen.members == members and seen.good is None and seen.gate_gb_s is None for seen in evidence.seen)
-
-

@@ -65,7 +65,9 @@ class Rails:
 
     def _control(self, subjects: list[Pair]) -> Iterator[Pair]:
         """A pair of good nodes that is free, to compare with."""
-        free = [pair for pair, seen in self._evidence.direct.items() if any(each.good for each in seen) and pair <= set(self._evidence.good)]
+        free = [
+            pair for pair, seen in self._evidence.direct.items() if any(each.good for each in seen) and pair <= set(self._evidence.good)
+        ]
         yield from [pair for pair in free if not any(pair & other for other in subjects)][:1]
 
     def _gave_figures(self, pair: Pair) -> bool:

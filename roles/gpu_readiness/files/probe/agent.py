@@ -4,7 +4,8 @@ This process starts neither CUDA nor a collective nor a store, all of which may 
 It prints lines of JSON, and it ends when its input does, so that nothing is left running when whoever started it is gone.
 
 The line: `node` (this node's name), `meeting` (address and port), `device` (cuda or cpu), `meet_s` and `seconds` (to meet, and for
-everything), `interface` ("" is the one towards the meeting), and on the node where all meet `names` (of all nodes).
+everything), `interface` ("" is the one towards the meeting), `neighbours` (nodes whose reachability this one tries), and on the node where
+all meet `names` (of all nodes).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO
 
 import across
 import hub
-from interfaces import towards
+from interfaces import address_of, towards
 from workers import Emit, Hear, Message, Work, Worker, alone
 
 _LOOKING_S = 60.0
@@ -174,14 +175,15 @@ def main() -> None:
     job = json.loads(told.readline())
     os.environ.update(CUDA_DEVICE_ORDER="PCI_BUS_ID", OMP_NUM_THREADS="1")
     try:
-        interface = job["interface"] or towards(job["meeting"][0])
+        interface, address = (job["interface"], address_of(job["interface"])) if job["interface"] else towards(job["meeting"][0])
         os.environ["GLOO_SOCKET_IFNAME"] = interface
         if job["interface"]:
             os.environ["NCCL_SOCKET_IFNAME"] = f"={interface}"
         import torch  # noqa: PLC0415 - after the environment, and once for all the processes that are forked
         import torch.distributed  # noqa: PLC0415
 
-        me = {"node": job["node"], "interface": interface, "rails": across.rails(), "torch_version": torch.__version__, **_look(torch, job)}
+        where = {"interface": interface, "address": address, "neighbours": job["neighbours"]}
+        me = {"node": job["node"], **where, "rails": across.rails(), "torch_version": torch.__version__, **_look(torch, job)}
         agent = Agent(torch, job, me, told)
         say({"here": me})
         while not agent.reason:

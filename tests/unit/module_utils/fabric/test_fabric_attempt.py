@@ -32,6 +32,17 @@ def test_a_search_that_came_to_its_end_is_taken_and_who_never_came_is_named() ->
     assert "over eth0: timed out" in one(found, "d")["message"]
 
 
+def test_a_node_that_others_cannot_reach_is_named_with_what_they_tried() -> None:
+    search = {
+        **HERE,
+        "met": {name: {} for name in NODES},
+        "closed": {"d": {"b": "10.0.0.4:41234: timed out", "c": "10.0.0.4:41234: timed out"}},
+    }
+    found = attempt({"a": {**search, "findings": {name: [] for name in "abc"}}, "d": HERE})
+    assert one(found, "d")["status"] == "fail"
+    assert "b tried 10.0.0.4:41234: timed out; c tried 10.0.0.4:41234: timed out" in one(found, "d")["message"]
+
+
 def test_an_agent_that_could_not_start_is_not_measured_rather_than_at_fault() -> None:
     search = {**HERE, "met": {"a": {}, "b": {}, "c": {}}, "findings": {name: [] for name in "abc"}}
     found = attempt({"a": search, "d": {"end": "ModuleNotFoundError: No module named 'torch'"}})

@@ -26,7 +26,15 @@ class Agent:
 
     def __init__(self, node: str, port: int) -> None:
         self.process = subprocess.Popen([sys.executable, str(AGENT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        job = {"node": node, "meeting": ["127.0.0.1", port], "device": "cpu", "meet_s": 60, "seconds": 120, "interface": ""}
+        job = {
+            "node": node,
+            "meeting": ["127.0.0.1", port],
+            "device": "cpu",
+            "meet_s": 60,
+            "seconds": 120,
+            "interface": "",
+            "neighbours": [other for other in NODES if other != node],
+        }
         self.tell({**job, "names": NODES} if node == NODES[0] else job)
 
     def end(self) -> None:
@@ -77,7 +85,10 @@ def children(pid: int) -> set[int]:
 
 def test_a_fleet_measures_loses_a_node_goes_on_and_leaves_nothing_behind(agents: dict[str, Agent]) -> None:
     first = agents["a"]
-    met = first.hear("met")
+    assert first.process.stdout
+    heard = next(message for line in first.process.stdout if "met" in (message := json.loads(line)))
+    met = heard["met"]
+    assert heard["knocked"] == {node: {other: "" for other in NODES if other != node} for node in NODES}
     assert set(met) == set(NODES)
     assert met["b"]["ranks"] == 1
     assert met["b"]["interface"] == "lo"
