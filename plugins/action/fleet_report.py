@@ -96,10 +96,10 @@ class ActionModule(ActionBase):
     def _known_gpus(self, variables: dict[str, Any]) -> Callable[[str], bool]:
         """Say which GPUs the reference table knows: the site's own table, where it has one that can be read, else the role's."""
         own = self._templar.template(variables.get("gpu_readiness_reference_table") or "")
-        xids = (_FILES / tables.XID_TABLE).read_text(encoding="utf-8")
+        errors = [(_FILES / name).read_text(encoding="utf-8") for name in (tables.XID_TABLE, tables.NVLINK_TABLE)]
         for path in (*([Path(self._loader.path_dwim(own))] if own else []), _FILES / tables.GPU_TABLE):
             try:
-                known = tables.load(path.read_text(encoding="utf-8"), xids)
+                known = tables.load(path.read_text(encoding="utf-8"), *errors)
             except (OSError, ValueError):
                 continue  # the measurement of each node has said so
             return lambda name: known.gpu_named(name) is not None

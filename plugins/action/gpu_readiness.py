@@ -19,9 +19,9 @@ _OWN_TABLE = "gpu_readiness_reference_table"
 
 @cache
 def _tables(gpu_table: Path) -> tables.Tables:
-    xid_table = _FILES / tables.XID_TABLE
+    files = (gpu_table, _FILES / tables.XID_TABLE, _FILES / tables.NVLINK_TABLE)
     try:
-        return tables.load(gpu_table.read_text(encoding="utf-8"), xid_table.read_text(encoding="utf-8"), str(gpu_table), str(xid_table))
+        return tables.load(*(file.read_text(encoding="utf-8") for file in files), gpu_file=str(gpu_table))
     except OSError as error:
         raise AnsibleError(f"{_OWN_TABLE}: {error.filename}: {error.strerror}") from None
 

@@ -20,7 +20,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils import expectation as ex
 from ansible_collections.gpu.fleet.plugins.module_utils.command_settings import Settings
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import ERROR, FAIL, PASS, SKIP
 from ansible_collections.gpu.fleet.plugins.module_utils.readiness import PASSIVE, Memory, Request, measure
-from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, Tables, load
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import TABLES, Tables, load
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import DEGRADED, NOT_READY, READY, UNKNOWN
 
 EXIT = {READY: 0, DEGRADED: 1, NOT_READY: 2, UNKNOWN: 3}
@@ -105,7 +105,7 @@ def _bindings() -> Any:
 
 def _tables() -> Tables:
     with zipfile.ZipFile(sys.path[0]) as archive:
-        return load(*(archive.read(name).decode("utf-8") for name in (GPU_TABLE, XID_TABLE)))
+        return load(*(archive.read(name).decode("utf-8") for name in TABLES))
 
 
 def _parser() -> argparse.ArgumentParser:

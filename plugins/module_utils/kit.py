@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, Tables, load
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, NVLINK_TABLE, TABLES, XID_TABLE, Tables, load
 
 _BINDINGS = "pynvml.py"
 _PROBE = "probe"
@@ -33,7 +33,7 @@ class Kit:
 
     def tables(self) -> Tables:
         """Load the tables that came along."""
-        return load(*((self.folder / name).read_text(encoding="utf-8") for name in (GPU_TABLE, XID_TABLE)))
+        return load(*((self.folder / name).read_text(encoding="utf-8") for name in TABLES))
 
     def bindings(self) -> Any:
         """Import NVML's bindings from the kit, whatever else the node has installed under that name."""
@@ -75,5 +75,6 @@ def _contents(bindings: Path, gpu_table: Path, xid_table: Path, probe: Path) -> 
     yield _BINDINGS, bindings
     yield GPU_TABLE, gpu_table
     yield XID_TABLE, xid_table
+    yield NVLINK_TABLE, xid_table.with_name(NVLINK_TABLE)
     for file in sorted(probe.glob("*.py")):
         yield f"{_PROBE}/{file.name}", file

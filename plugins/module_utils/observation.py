@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, GpuProcess, SpareRows
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, GpuProcess, NvlinkError, SpareRows
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_system import System
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
@@ -75,6 +75,7 @@ class XidEvent:
     count: int
     first_s: float
     last_s: float
+    nvlink: Reading[NvlinkError]  # of Xids 144 to 150
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,7 @@ class Gpu:
     processes: Reading[tuple[GpuProcess, ...]]
     power_limit_enforced_w: Reading[float]
     power_limit_default_w: Reading[float]
+    mig_devices: Reading[int]
 
 
 @dataclass(frozen=True)

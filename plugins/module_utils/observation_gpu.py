@@ -36,3 +36,16 @@ class GpuProcess:
     name: str
     memory_mib: Reading[int]
     alive: Reading[bool]
+
+
+@dataclass(frozen=True)
+class NvlinkError:
+    """What the driver's line of an NVLink 5 error (Xids 144 to 150) says beside its words.
+
+    `info` are those bits of the line's first word that say what happened; the rest of it says where.
+    """
+
+    unit: str  # the part of the GPU's NVLink: RLW_REMAP, NETIR_LINK_EVT
+    info: int
+    status: int  # the line's second word
+    links: tuple[int, ...]  # all on which it happened

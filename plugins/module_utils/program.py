@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, NVLINK_TABLE, XID_TABLE
 
 _PACKAGE = "ansible_collections/gpu/fleet/plugins/module_utils"
 _HERE = Path(__file__).resolve().parent
@@ -54,6 +54,7 @@ def _contents(bindings: Path, gpu_table: Path, xid_table: Path) -> Iterator[tupl
     yield "pynvml.py", bindings.read_bytes()
     yield GPU_TABLE, gpu_table.read_bytes()
     yield XID_TABLE, xid_table.read_bytes()
+    yield NVLINK_TABLE, xid_table.with_name(NVLINK_TABLE).read_bytes()
     parts = _PACKAGE.split("/")
     for depth in range(1, len(parts) + 1):
         yield "/".join([*parts[:depth], "__init__.py"]), b""

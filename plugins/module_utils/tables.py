@@ -1,4 +1,4 @@
-"""The tables that checks rest on: what GPUs can do, and what the driver's error codes mean. Each row has a source.
+"""The tables that checks rest on: what GPUs can do, and what the driver's error codes and NVLink's sub-codes mean. Each row has a source.
 
 A table that was edited by hand into something else is refused, with file, row and column.
 """
@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import ACTIONS
+from ansible_collections.gpu.fleet.plugins.module_utils.nvlink_rule import Bits, NvlinkRule
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import XidEvent
 
-GPU_TABLE, XID_TABLE = "gpu_reference.csv", "xid_catalog.csv"
+GPU_TABLE, XID_TABLE, NVLINK_TABLE = "gpu_reference.csv", "xid_catalog.csv", "xid_nvlink5.csv"
+TABLES = (GPU_TABLE, XID_TABLE, NVLINK_TABLE)  # in the order in which `load` takes them
 
 _MAKERS = re.compile(r"\b(nvidia|tesla|geforce)\b")
 
@@ -67,10 +70,11 @@ class XidMeaning:
 
 @dataclass(frozen=True)
 class Tables:
-    """Both tables, looked up by what a node says of itself."""
+    """All tables, looked up by what a node says of itself."""
 
     gpus: tuple[GpuReference, ...]
     xids: Mapping[int, XidMeaning]
+    nvlink: tuple[NvlinkRule, ...]
 
     def gpu(self, pci_device_id: str | None, name: str | None) -> GpuReference | None:
         """Find a GPU by its PCI device id, else by its name. An unknown one has no row, and is never judged by another's."""
@@ -83,6 +87,12 @@ class Tables:
         """Find a GPU by its name."""
         return next((row for row in self.gpus if same_model(row.gpu, name)), None)
 
+    def nvlink_rule(self, event: XidEvent) -> NvlinkRule | None:
+        """Find what an NVLink 5 error means by its sub-code."""
+        if not event.nvlink.is_known:
+            return None
+        return next((rule for rule in self.nvlink if rule.means(event.code, event.severity, event.nvlink.value)), None)
+
 
 def same_model(one: str, other: str) -> bool:
     """Compare model names, whoever is named as the maker: `H100 80GB HBM3` is `NVIDIA H100 80GB HBM3`."""
@@ -93,14 +103,16 @@ def _plain_model(name: str) -> str:
     return " ".join(_MAKERS.sub(" ", name.lower()).split())
 
 
-def load(gpu_table: str, xid_table: str, gpu_file: str = GPU_TABLE, xid_file: str = XID_TABLE) -> Tables:
-    """Load both tables from their text; the file names are for messages."""
-    gpus = tuple(_rows(gpu_table, gpu_file, _GPU_COLUMNS, GpuReference, "gpu"))
-    xids = {row.xid: row for row in _rows(xid_table, xid_file, _XID_COLUMNS, XidMeaning, "xid")}
-    return Tables(gpus, xids)
+def load(gpu_table: str, xid_table: str, nvlink_table: str, *, gpu_file: str = GPU_TABLE) -> Tables:
+    """Load all tables from their text; the file's name is for messages."""
+    gpus = _rows(gpu_table, gpu_file, _GPU_COLUMNS, GpuReference, ("gpu",))
+    xids = _rows(xid_table, XID_TABLE, _XID_COLUMNS, XidMeaning, ("xid",))
+    nvlink = _rows(nvlink_table, NVLINK_TABLE, _NVLINK_COLUMNS, NvlinkRule, _NVLINK_KEY)
+    return Tables(tuple(gpus), {row.xid: row for row in xids}, tuple(nvlink))
 
 
-def _rows(text: str, file: str, columns: Mapping[str, Callable[[str], Any]], kind: Any, key: str) -> Iterator[Any]:
+def _rows(text: str, file: str, columns: Mapping[str, Callable[[str], Any]], kind: Any, key: tuple[str, ...]) -> Iterator[Any]:
+    """Read the rows; `key` names the columns that no two rows may have alike."""
     reader = csv.DictReader(io.StringIO(text))
     missing = [column for column in columns if column not in (reader.fieldnames or [])]
     if missing:
@@ -115,13 +127,15 @@ def _rows(text: str, file: str, columns: Mapping[str, Callable[[str], Any]], kin
             try:
                 values[column] = convert((row[column] or "").strip())
             except ValueError as error:
-                raise TableError(f"{file}, row {number} ({row.get(key) or 'unnamed'}), column {column}: {error}") from None
-        if values[key] in seen:
-            raise TableError(f"{file}, row {number}, column {key}: {values[key]} stands in row {seen[values[key]]} already")
-        seen[values[key]] = number
+                raise TableError(f"{file}, row {number} ({row.get(key[0]) or 'unnamed'}), column {column}: {error}") from None
+        identity = tuple(values[column] for column in key)
+        if identity in seen:
+            named = " ".join(row[column] for column in key)
+            raise TableError(f"{file}, row {number}, column {', '.join(key)}: {named} stands in row {seen[identity]} already")
+        seen[identity] = number
         yield kind(**values)
     if not seen:
-        raise TableError(f"{file}: found no row, expected one for each {key}")
+        raise TableError(f"{file}: found no row, expected one for each {key[0]}")
 
 
 def _text(cell: str) -> str:
@@ -166,6 +180,16 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return convert
 
 
+def _names(cell: str) -> tuple[str, ...]:
+    return tuple(_text(cell).split("/"))
+
+
+def _word(cell: str) -> int:
+    if not re.fullmatch(r"0x[0-9a-fA-F]{8}", cell):
+        raise ValueError(f"found {cell!r}, expected 0x and eight hexadecimal digits")
+    return int(cell, 16)
+
+
 def _device_id(cell: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{4}", cell):
         raise ValueError(f"found {cell!r}, expected four hexadecimal digits")
@@ -191,9 +215,7 @@ _GPU_COLUMNS: dict[str, Callable[[str], Any]] = {
     "allreduce_conditions": str,
     "source": _text,
 }
-_XID_COLUMNS: dict[str, Callable[[str], Any]] = {
-    "xid": _whole,
-    "mnemonic": _text,
+_JUDGEMENT_COLUMNS: dict[str, Callable[[str], Any]] = {
     "blames": _one_of("application", "hardware", "software", "nothing"),
     "action": _one_of(*ACTIONS),
     "kills_job": _yes,
@@ -201,3 +223,14 @@ _XID_COLUMNS: dict[str, Callable[[str], Any]] = {
     "nvidia_investigatory_action": str,
     "source": _text,
 }
+_XID_COLUMNS = {"xid": _whole, "mnemonic": _text, **_JUDGEMENT_COLUMNS}
+_NVLINK_COLUMNS = {
+    "xid": _whole,
+    "unit": _names,
+    "info_before_575": Bits.read,
+    "info_from_575": Bits.read,
+    "error_status": _optional(_word),
+    "severity": _one_of("fatal", "link-fatal", "non-fatal"),
+    **_JUDGEMENT_COLUMNS,
+}
+_NVLINK_KEY = ("xid", "unit", "info_before_575", "info_from_575", "error_status")

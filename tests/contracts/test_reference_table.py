@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
-from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, GpuReference, XidMeaning, load
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import ACTIONS
+from ansible_collections.gpu.fleet.plugins.module_utils.nvlink_rule import Bits, NvlinkRule
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import TABLES as TABLE_FILES
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import GpuReference, XidMeaning, load
+from ansible_collections.gpu.fleet.plugins.module_utils.xid import NVLINK5, NVLINK5_INFO
 
 FILES = Path(__file__).parents[2] / "roles" / "gpu_readiness" / "files"
-TABLES = load((FILES / GPU_TABLE).read_text(), (FILES / XID_TABLE).read_text())
+TABLES = load(*((FILES / name).read_text() for name in TABLE_FILES))
 LOWEST = 0.3
 NVLS_SM = 9.0  # NVSwitch systems of Hopper and later may exceed the wire in an all-reduce, since the switch adds up
 APPLICATION_FAULTS = {13, 31, 43, 45, 94}
@@ -56,3 +61,51 @@ def test_an_error_code_has_a_meaning_and_a_source(row: XidMeaning) -> None:
 
 def test_no_error_code_is_left_out() -> None:
     assert sorted(TABLES.xids) == list(range(1, 173))
+
+
+@pytest.mark.parametrize("row", TABLES.nvlink, ids=lambda row: f"{row.xid} {row.unit[0]} {row.info_before_575.value:#x} {row.error_status}")
+def test_a_sub_code_has_a_meaning_and_a_source(row: NvlinkRule) -> None:
+    assert row.source
+    assert row.action in ACTIONS
+    assert (row.blames == "nothing") == (row.action == "none")
+    assert row.kills_job == (row.action in ("reset_gpu", "reboot", "replace"))
+    assert row.severity == "non-fatal" or row.action != "none", "what took a link or a GPU down is not harmless"
+    assert len(row.unit) <= 2, "one name for each arrangement of the first word"
+    for bits in (row.info_before_575, row.info_from_575):
+        assert bits.mask & ~NVLINK5_INFO == 0, "it asks for bits that are not kept"
+
+
+def test_each_sub_code_is_there_once_for_each_row_of_the_sheet() -> None:
+    assert {xid: sum(row.xid == xid for row in TABLES.nvlink) for xid in NVLINK5} == {
+        144: 6,
+        145: 33 + 3,  # three have a second action
+        146: 20,
+        147: 2,
+        148: 1,
+        149: 31,
+        150: 2 + 1,  # one holds for two states
+    }
+
+
+def test_no_error_means_two_things() -> None:
+    for one, other in itertools.combinations(TABLES.nvlink, 2):
+        if (
+            one.xid == other.xid
+            and set(one.unit) & set(other.unit)
+            and (None in (one.error_status, other.error_status) or alike(one, other))
+        ):
+            same = (one.action, one.kills_job, one.blames) == (other.action, other.kills_job, other.blames)
+            assert same or not any(meet(a, b) for a, b in itertools.product(arrangements(one), arrangements(other))), (one, other)
+
+
+def alike(one: NvlinkRule, other: NvlinkRule) -> bool:
+    return one.error_status == other.error_status
+
+
+def arrangements(row: NvlinkRule) -> tuple[Bits, Bits]:
+    return row.info_before_575, row.info_from_575
+
+
+def meet(one: Bits, other: Bits) -> bool:
+    """Say whether a word may have the bits of both."""
+    return (one.value ^ other.value) & one.mask & other.mask == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
 from ansible_collections.gpu.fleet.plugins.module_utils.judge import xid
 from ansible_collections.gpu.fleet.plugins.module_utils.observe import kernel_log
 from unit.module_utils.healthy_node import TABLES, address, observation
@@ -21,13 +22,19 @@ LINES = [
 HEALTHY = observation()
 
 
+def read(error: str, root: Path) -> Finding:
+    """Have the check read it from the kernel's log."""
+    (root / "dev").mkdir()
+    said = f"NVRM: Xid (PCI:0000:61:00): {error}"
+    (root / "dev/kmsg").write_text(f"5,0,0,-;Linux version 6.1.0\n3,1,7000000,-;{said}\n SUBSYSTEM=pci\n", encoding="utf-8")
+    log = kernel_log.observe(Deadline(5), root, journal="/nonexistent/journalctl")
+    (finding,) = xid.check(replace(HEALTHY, kernel_log=log), Expectation(), TABLES)
+    return finding
+
+
 @pytest.mark.parametrize(("code", "text", "action"), LINES, ids=lambda cell: cell[:40])
 def test_a_line_of_the_kernel_log_means_what_nvidia_says(code: str, text: str, action: str, tmp_path: Path) -> None:
-    (tmp_path / "dev").mkdir()
-    said = f"NVRM: Xid (PCI:0000:61:00): {code}, {text}"
-    (tmp_path / "dev/kmsg").write_text(f"5,0,0,-;Linux version 6.1.0\n3,1,7000000,-;{said}\n SUBSYSTEM=pci\n", encoding="utf-8")
-    log = kernel_log.observe(Deadline(5), tmp_path, journal="/nonexistent/journalctl")
-    (finding,) = xid.check(replace(HEALTHY, kernel_log=log), Expectation(), TABLES)
+    finding = read(f"{code}, {text}", tmp_path)
     if not action:
         assert finding.status == "pass"
         assert f"Xid {code} on {address(3)}" in finding.message
@@ -45,3 +52,19 @@ def test_every_code_has_its_line() -> None:
     assert codes - set(TABLES.xids) == {9999}
     assert set(TABLES.xids) <= codes
     assert len(LINES) == len(set(LINES))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("0x021425c6 0x00000000", "the device at the other end"),
+        ("0x004425c6 0x00000000", "look at the link's signal"),
+        ("0x00f425c6 0x00000000", "look for the software"),
+        ("0x028425c6 0x00000000", "the host's and the BMC's logs"),
+    ],
+)
+def test_where_nvidia_looks_for_the_cause_is_said(words: str, said: str, tmp_path: Path) -> None:
+    finding = read(f"149, NETIR_LINK_EVT Fatal XC0 i0 Link 01 ({words})", tmp_path)
+    assert said in finding.message
+    assert "NVLINK_NETIR_ERROR (NETIR_LINK_EVT, link 1)" in finding.message
+    assert "xid_nvlink5.csv" in str(finding.source)

@@ -88,6 +88,12 @@ def is_infiniband(port: Port) -> bool:
     return port.link_layer.is_known and port.link_layer.value == _INFINIBAND
 
 
+def gb_s(port: Port) -> float | None:
+    """Read its rate in Gb/s; None where it does not tell one."""
+    found = _RATE.match(port.rate.value) if port.rate.is_known else None
+    return float(found[1]) if found else None
+
+
 def _port(about: About, port: Port, expectation: Expectation, active: list[tuple[str, Port]]) -> list[Finding]:
     """Judge one port; nothing to say of one that is good, or not in use."""
     absent = about.without(state=port.state)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ansible_collections.gpu.fleet.plugins.module_utils import snapshot
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.infiniband import each_port, is_active
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.infiniband import each_port, gb_s, is_active
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import node
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_system import Port
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
 _CHECK = "infiniband_errors"
@@ -17,8 +18,10 @@ _EVENTS = {
     "link_error_recovery": "the link had to be trained again",
     "local_link_integrity_errors": "the link's errors passed their limit",
 }
-# About what a bit error rate of 1e-12 gives at 40 Gb/s, the rate that InfiniBand allows for; a few at once are no rate yet.
-_SYMBOL_ERRORS_PER_HOUR, _A_FEW = 120, 10
+# A symbol error is at least one wrong bit; NVIDIA tests its cables for a thousandth of this. A few at once are no rate yet.
+_BIT_ERROR_RATE, _A_FEW = 1e-12, 10
+_SPECIFICATION = "the InfiniBand specification, as NVIDIA's DGX SuperPOD cabling guide has it: less than one wrong bit in 10^12"
+_SLOWEST_GB_S = 10.0  # four lanes of the oldest InfiniBand, for a port that does not tell its rate
 
 
 def check(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
@@ -36,7 +39,8 @@ def check(observation: Observation, _expectation: Expectation, _tables: Tables) 
             counting += 1
             changes = {what: snapshot.change(observation, name, what, value) for what, value in port.counters.value.items()}
             judged += any(change is not None for change in changes.values())
-            findings += _port(About(_CHECK, Subject("link", name)), changes, snapshot.hours_since(observation))
+            allowed = _symbol_errors_allowed(port, snapshot.hours_since(observation))
+            findings += _port(About(_CHECK, Subject("link", name)), changes, allowed)
     if findings:
         return findings
     if not counting:
@@ -46,21 +50,32 @@ def check(observation: Observation, _expectation: Expectation, _tables: Tables) 
     return [about.passed(f"{judged} active ports without new errors", observed=0, expected=0, source=_SINCE)]
 
 
-def _port(about: About, changes: dict[str, int | None], hours: float | None) -> list[Finding]:
+def _symbol_errors_allowed(port: Port, hours: float | None) -> int | None:
+    """Say how many are no worse than the specification's bit error rate, since the last check; None where it is not known when that was."""
+    if hours is None:
+        return None
+    rate = (gb_s(port) or _SLOWEST_GB_S) * 1e9
+    return max(_A_FEW, round(rate * _BIT_ERROR_RATE * 3600 * max(hours, 1 / 60)))
+
+
+def _port(about: About, changes: dict[str, int | None], symbol_errors_allowed: int | None) -> list[Finding]:
     events = {what: change for what, change in changes.items() if what in _EVENTS and change}
-    symbols = changes.get("symbol_error") or 0
-    if symbols > _A_FEW and hours is not None and symbols > _SYMBOL_ERRORS_PER_HOUR * max(hours, 1 / 60):
-        events["symbol_error"] = symbols
+    expected, source = dict.fromkeys(events, 0), _SINCE
+    symbols, wanted = changes.get("symbol_error") or 0, "none"
+    if symbol_errors_allowed is not None and symbols > symbol_errors_allowed:
+        events["symbol_error"], expected["symbol_error"] = symbols, symbol_errors_allowed
+        source = f"{_SINCE}; {_SPECIFICATION}"
+        wanted = f"none, and at most {symbol_errors_allowed} symbol errors at its rate"
     if not events:
         return []
     said = ", ".join(f"{_EVENTS[what]} ({count})" if what in _EVENTS else f"{count} symbol errors" for what, count in events.items())
     return [
         about.failed(
-            f"found on the port {about.subject.id} since the last check: {said}; expected none: clean or replace its cable, and look at "
-            "the switch's port (mlxlink, ibdiagnet)",
+            f"found on the port {about.subject.id} since the last check: {said}; expected {wanted}: clean or replace its cable, "
+            "and look at the switch's port (mlxlink, ibdiagnet)",
             observed=events,
-            expected=dict.fromkeys(events, 0),
-            source=_SINCE,
+            expected=expected,
+            source=source,
             action="investigate",
             kills_job=False,
         )

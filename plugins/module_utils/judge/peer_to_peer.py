@@ -56,10 +56,11 @@ def access_control(observation: Observation, expectation: Expectation, _tables: 
     return [
         about.failed(
             f"found access control (ACS) redirecting at {len(redirecting)} PCI switch ports ({', '.join(redirecting[:_NAMED])}, ...), "
-            "expected none: what they exchange goes through the processor and is slow; switch ACS off in the BIOS or with setpci",
+            "expected none: what they exchange goes through the processor, which is slow or hangs; switch I/O virtualisation (VT-d, IOMMU) "
+            "off in the BIOS, or ACS at every start with setpci -s ADDRESS ECAP_ACS+0x6.w=0000",
             observed=len(redirecting),
             expected=0,
-            source="NCCL user guide, troubleshooting: PCI access control services",
+            source="NCCL user guide, GPU troubleshooting: PCI Access Control Services (ACS)",
             action="investigate",
             kills_job=False,
         )
@@ -95,10 +96,12 @@ def iommu(observation: Observation, expectation: Expectation, _tables: Tables) -
     return [
         about.failed(
             f"found the IOMMU translating for {len(translated)} GPUs{' (' + ' '.join(given) + ')' if given else ''}, expected it off or "
-            "passing through: copies between GPUs and adapters are slow or stall; add iommu=pt to the kernel's command line and reboot",
+            "passing through: CUDA does not support it outside virtual machines, and copies between GPUs and adapters may be corrupted "
+            "unseen, slow, or stall; add iommu=pt to the kernel's command line and reboot",
             observed=len(translated),
             expected=0,
-            source="CUDA C++ programming guide: IOMMU on Linux",
+            source="CUDA programming guide, multi-GPU systems: host IOMMU hardware, PCI Access Control Services, and VMs; iommu=pt: "
+            "NVIDIA Maxine, PCIe multi-GPU systems",
             action="investigate",
             kills_job=False,
         )

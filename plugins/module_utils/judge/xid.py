@@ -10,11 +10,11 @@ from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expec
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import gpu_subject, listed, node
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation, XidEvent
-from ansible_collections.gpu.fleet.plugins.module_utils.tables import XID_TABLE, Tables
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import NVLINK_TABLE, XID_TABLE, Tables, XidMeaning
+from ansible_collections.gpu.fleet.plugins.module_utils.xid import NVLINK5
 
 _RECOVERY_ACTION_CHANGED = 154
-_NVLINK5 = range(144, 151)
-_CHANGED_TO = re.compile(r"to 0x[0-9a-f]+ \((?P<what>[^)]*)\)", re.IGNORECASE)
+_CHANGED_TO = re.compile(r"\bto (?:0x[0-9a-f]+ )?\(?(?P<what>[^()]+)", re.IGNORECASE)
 _RECOVERIES = (
     ("none", "none"),
     ("drain and reset", "reset_gpu"),
@@ -32,6 +32,7 @@ class _Judgement:
     action: str
     condemns: bool
     kills_job: bool
+    look: str = ""  # where NVIDIA looks for the cause, where that is not the GPU
 
 
 def check(observation: Observation, _expectation: Expectation, tables: Tables) -> list[Finding]:
@@ -52,7 +53,7 @@ def check(observation: Observation, _expectation: Expectation, tables: Tables) -
         elif judgement.condemns:
             findings.append(_finding(observation, event, judgement))
         else:
-            harmless.append(f"{_name(event)} on {event.pci_id} x{event.count}")
+            harmless.append(f"{_name(event)} on {event.pci_id} x{event.count}{_unit(event)}")
     if findings:
         return findings
     told = f"; seen and harmless: {', '.join(harmless)}" if harmless else ""
@@ -76,14 +77,31 @@ def judge(event: XidEvent, tables: Tables) -> _Judgement:
         action = _recovery(event.text)
         kills = action not in ("none", "investigate")
         return _Judgement(row.mnemonic, source, action, condemns=action != "none", kills_job=kills)
-    if event.code in _NVLINK5 and re.search(r"\bfatal\b", event.text.lower().replace("non-fatal", "nonfatal")):
-        action, kills = "reset_gpu", True
-    return _Judgement(row.mnemonic, source, action, condemns=row.blames in ("hardware", "software"), kills_job=kills)
+    if event.code in NVLINK5:
+        return _nvlink5(event, row, tables)
+    return _Judgement(row.mnemonic, source, action, condemns=row.blames in _CONDEMNED, kills_job=kills)
+
+
+def _nvlink5(event: XidEvent, row: XidMeaning, tables: Tables) -> _Judgement:
+    """Judge by the sub-code; where the sheet has none for it, by what the driver calls it, and without that as an error unknown."""
+    rule = tables.nvlink_rule(event)
+    if rule is None:
+        fatal = event.severity == "fatal"
+        action = "reset_gpu" if fatal else row.action
+        return _Judgement(row.mnemonic, f"{XID_TABLE}: {row.source}", action, condemns=True, kills_job=fatal)
+    return _Judgement(
+        f"{row.mnemonic}{_unit(event)}",
+        f"{NVLINK_TABLE}: {rule.source}",
+        rule.action,
+        condemns=rule.blames in _CONDEMNED,
+        kills_job=rule.kills_job,
+        look=next((look for word, look in _LOOK.items() if word in rule.nvidia_investigatory_action), ""),
+    )
 
 
 def _recovery(text: str) -> str:
     changed = _CHANGED_TO.search(text)
-    what = (changed["what"] if changed else text).lower()
+    what = changed["what"].lower() if changed else ""
     return next((action for words, action in _RECOVERIES if words in what), "investigate")
 
 
@@ -93,7 +111,7 @@ def _finding(observation: Observation, event: XidEvent, judgement: _Judgement) -
     kind = "gpu" if event.source == "xid" else "link"
     return About("xid", Subject(kind, event.pci_id, index)).failed(
         f"found {_name(event)} ({judgement.meaning}), {event.count} times, last {event.last_s:.0f} s after the start: "
-        f"{event.text or 'no text'}; expected none: {_NEXT[judgement.action]}",
+        f"{event.text or 'no text'}; expected none: {judgement.look}{_NEXT[judgement.action]}",
         observed=_name(event),
         expected="none",
         source=judgement.source,
@@ -106,6 +124,22 @@ def _name(event: XidEvent) -> str:
     return f"{'Xid' if event.source == 'xid' else 'SXid'} {event.code}"
 
 
+def _unit(event: XidEvent) -> str:
+    """Write where in NVLink it happened; link -1 is none in particular."""
+    if not event.nvlink.is_known:
+        return ""
+    links = ", ".join(str(link) for link in event.nvlink.value.links if link >= 0)
+    return f" ({event.nvlink.value.unit}{f', link {links}' if links else ''})"
+
+
+_CONDEMNED = ("hardware", "software")
+# By a word of NVIDIA's investigatory action.
+_LOOK = {
+    "PEER_DEVICE": "the device at the other end of the link brought it down, look there first; ",
+    "LINK_SI": "look at the link's signal, cable and seat; ",
+    "SW": "look for the software or the person that took the link down; ",
+    "HOST": "look in the host's and the BMC's logs for what took the link down; ",
+}
 _NEXT = {
     "none": "nothing to do",
     "restart_app": "restart the application, and investigate if it comes back",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import pci_id
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks
-from ansible_collections.gpu.fleet.plugins.module_utils.observe import nvml_links, nvml_memory, nvml_process
+from ansible_collections.gpu.fleet.plugins.module_utils.observe import nvml_links, nvml_memory, nvml_mig, nvml_process
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import (
     CORRUPTED_INFOROM,
     NO_SUCH_THING,
@@ -129,6 +129,7 @@ READERS: dict[str, Callable[[Any, Any], Any]] = {
     "memory_temperature_max_c": lambda nvml, gpu: nvml.nvmlDeviceGetTemperatureThreshold(gpu, _MEMORY_MAX),
     "mig_enabled": lambda nvml, gpu: bool(nvml.nvmlDeviceGetMigMode(gpu)[0]),
     "mig_pending": lambda nvml, gpu: bool(nvml.nvmlDeviceGetMigMode(gpu)[1]),
+    "mig_devices": nvml_mig.devices,
     "compute_mode": _compute_mode,
     "processes": nvml_process.read,
     "power_limit_w": lambda nvml, gpu: nvml.nvmlDeviceGetPowerManagementLimit(gpu) / 1000,

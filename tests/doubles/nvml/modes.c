@@ -23,20 +23,28 @@ nvmlReturn_t nvmlDeviceIsMigDeviceHandle(nvmlDevice_t device, unsigned int *is_m
     return NVML_SUCCESS;
 }
 
-/* Seven slices at most, none of them made. */
+#define MAX_MIG_DEVICES 7
+
+/* None where MIG is off, says nvml.h. */
 nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned int *count)
 {
     ENTER_GPU(device);
     REQUIRE(count);
-    *count = device->readings[MIG_MODE].status == NVML_SUCCESS ? 7 : 0;
+    *count = device->readings[MIG_MODE].status == NVML_SUCCESS && device->readings[MIG_MODE].number ? MAX_MIG_DEVICES : 0;
     return NVML_SUCCESS;
 }
 
+/* They can be counted, and no more: the handle is that of their GPU. Where fewer than all are made, the first numbers have none. */
 nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned int index, nvmlDevice_t *mig)
 {
     ENTER_GPU(device);
-    REQUIRE(mig && index < 7);
-    return NVML_ERROR_NOT_FOUND;
+    REQUIRE(mig && index < MAX_MIG_DEVICES);
+    unsigned long long made;
+    GIVE(device->readings[MIG_DEVICES], &made);
+    if (!device->readings[MIG_MODE].number || index + made < MAX_MIG_DEVICES)
+        return NVML_ERROR_NOT_FOUND;
+    *mig = device;
+    return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlDeviceGetGpuOperationMode(nvmlDevice_t device, nvmlGpuOperationMode_t *current, nvmlGpuOperationMode_t *pending)

@@ -199,6 +199,18 @@ def test_mig_hides_what_it_hides(double: Double) -> None:
     assert double.ask("gpu.*.mig.mode = enabled", code) == {"mig": [1, 0], "rows": "NVMLError_NotSupported"}
 
 
+@pytest.mark.parametrize(
+    ("scenario", "limit", "devices"),
+    [("mig.mode = enabled", 7, 7), ("mig.devices = 3", 0, 0), ("mig.mode = enabled\ngpu.*.mig.devices = 3", 7, 3)],
+)
+def test_mig_devices_are_there_while_mig_is_on(double: Double, scenario: str, limit: int, devices: int) -> None:
+    code = FIRST + "ask('limit', nvml.nvmlDeviceGetMaxMigDeviceCount, gpu)\n"
+    code += "for index in range(7): ask(index, lambda: bool(nvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu, index)))"
+    answers = double.ask(f"gpu.*.{scenario}", code)
+    assert answers.pop("limit") == limit
+    assert sorted(answers.values(), key=str) == ["NVMLError_NotFound"] * (7 - devices) + [True] * devices
+
+
 def test_every_public_function_is_there(library: Path, include: Path) -> None:
     header = re.sub(r"/\*.*?\*/", "", (include / "nvml.h").read_text(), flags=re.DOTALL)
     public = set(re.findall(r"DECLDIR\s*(?:char\s*\*)?\s*(nvml\w+)\s*\(", header))

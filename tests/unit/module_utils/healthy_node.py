@@ -29,12 +29,13 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import (
 )
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, SpareRows
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
-from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, Tables, load
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import TABLES as TABLE_FILES
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables, load
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import verdict
 from unit.module_utils.healthy_system import system
 
 FILES = Path(__file__).parents[3] / "roles" / "gpu_readiness" / "files"
-TABLES: Tables = load((FILES / GPU_TABLE).read_text(), (FILES / XID_TABLE).read_text())
+TABLES: Tables = load(*((FILES / name).read_text() for name in TABLE_FILES))
 
 BUSES = ("1b", "43", "52", "61", "9d", "c3", "d1", "df")
 YES, NO = True, False
@@ -99,6 +100,7 @@ def gpu(index: int, **changes: Any) -> Gpu:
         "memory_temperature_c": known(42),
         "memory_temperature_max_c": known(95),
         "mig_pending": known(NO),
+        "mig_devices": known(0),
         "compute_mode": known(0),
         "processes": known(()),
         "power_limit_enforced_w": known(700.0),
@@ -192,7 +194,7 @@ def snapshot(**changes: Any) -> Snapshot:
 
 
 def xid(code: int, text: str = "", index: int = 3, severity: str = "", source: str = "xid") -> XidEvent:
-    return XidEvent(source, address(index), code, severity, text, 1, 10.0, 10.0)
+    return XidEvent(source, address(index), code, severity, text, 1, 10.0, 10.0, Reading.unsupported("no NVLink 5 error"))
 
 
 def judged(seen: Observation, expectation: dict[str, Any] | None = None, *, active: bool = True) -> tuple[list[Finding], str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE, TableError, load, same_model
+from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, NVLINK_TABLE, XID_TABLE, TableError, load, same_model
 from unit.module_utils.healthy_node import FILES, TABLES
 
 GPUS = (FILES / GPU_TABLE).read_text()
 XIDS = (FILES / XID_TABLE).read_text()
+NVLINK = (FILES / NVLINK_TABLE).read_text()
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,28 @@ XIDS = (FILES / XID_TABLE).read_text()
 )
 def test_a_broken_table_names_file_row_and_column(gpus: str, xids: str, message: str) -> None:
     with pytest.raises(TableError, match=message):
-        load(gpus, xids)
+        load(gpus, xids, NVLINK)
+
+
+@pytest.mark.parametrize(
+    ("nvlink", "message"),
+    [
+        (NVLINK.replace(",error_status,", ",status,", 1), r"xid_nvlink5.csv: found the columns .*expected also error_status"),
+        (NVLINK.replace("----0000100001", "----000010000", 1), r"row 2 \(144\), column info_before_575: found .*expected 32 bits"),
+        (NVLINK.replace("0x00000001", "1", 1), r"row 2 \(144\), column error_status: found '1', expected 0x and eight"),
+        (NVLINK.replace("reset_gpu", "reset", 1), r"row 3 \(144\), column action: found 'reset', expected one of none"),
+        (NVLINK.replace("SAW_MVB", "", 1), r"row 2 \(144\), column unit: found nothing"),
+        (NVLINK.replace("0x00000002", "0x00000001", 1), r"row 3, column xid, unit, .*0x00000001 stands in row 2 already"),
+    ],
+)
+def test_a_broken_table_of_sub_codes_names_file_row_and_column(nvlink: str, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        load(GPUS, XIDS, nvlink)
 
 
 def test_a_row_too_short_is_refused() -> None:
     with pytest.raises(TableError, match=r"row 19 \(X1\), column pci_device_id: found ''"):
-        load(GPUS + "X1\n", XIDS)
+        load(GPUS + "X1\n", XIDS, NVLINK)
 
 
 def test_a_gpu_is_found_by_its_id_then_by_its_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import NvlinkError
 from ansible_collections.gpu.fleet.plugins.module_utils.xid import NotUnderstood, parse, summarise
 
 
@@ -78,3 +79,61 @@ def test_a_storm_is_one_event() -> None:
         ("00000000:02:00.0", 1, 5.0, 5.0, "fault"),
     ]
     assert strange == ("NVRM: Xid?",)
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "error"),
+    [
+        (
+            "NETIR_LINK_EVT  Fatal   XC0 i0 Link 01 (0x021425c6 0x00000000 0x00000000)",
+            "fatal",
+            NvlinkError("NETIR_LINK_EVT", 0x021005C6, 0, (1,)),
+        ),
+        (
+            "pid=876766, name=ray::WorkerDict, RLW_RXPIPE Nonfatal XC0 i0 Link 12 (0x040980c2 0x00000008 0x00000001)",
+            "non-fatal",
+            NvlinkError("RLW_RXPIPE", 0xC2, 8, (12,)),
+        ),
+        ("NETIR Fatal XC0 i0 Link -1 (0x000fe406 0x00000000)", "fatal", NvlinkError("NETIR", 0x406, 0, (-1,))),
+        ("MSE Degraded Fatal XC0 i0 Link 00 (0x00000000 0xFFFFFFFF)", "fatal", NvlinkError("MSE Degraded", 0, 0xFFFFFFFF, (0,))),
+        ("SAW_MVB Non-fatal XC0 i0 Link 00 (0x00000021 0x00000004)", "non-fatal", NvlinkError("SAW_MVB", 0x21, 4, (0,))),
+        ("NETIR_LINK_EVT Fatal XC 1 i 2 Link 01 [0x000005c6]", "fatal", None),
+        ("something Nonfatal", "non-fatal", None),
+        ("a fatal thing", "fatal", None),
+        ("a non-fatal thing", "non-fatal", None),
+        ("what came of it was fatal", "fatal", None),
+        ("", "", None),
+    ],
+)
+def test_the_parts_of_an_nvlink_5_error(text: str, severity: str, error: NvlinkError | None) -> None:
+    event = parse(f"NVRM: Xid (PCI:0000:01:00): 149, {text}", 0)
+    assert event is not None
+    assert not isinstance(event, NotUnderstood)
+    assert (event.severity, event.nvlink.value if event.nvlink.is_known else None) == (severity, error)
+
+
+def test_other_errors_have_no_such_parts() -> None:
+    event = parse("NVRM: Xid (PCI:0000:01:00): 74, SAW_MVB Fatal XC0 i0 Link 00 (0x00000021 0x00000004)", 0)
+    assert event is not None
+    assert not isinstance(event, NotUnderstood)
+    assert (event.severity, event.nvlink.is_known) == ("", False)
+
+
+def test_a_storm_on_all_links_is_one_event_for_each_sub_code() -> None:
+    remap = [
+        (float(link), f"NVRM: Xid (PCI:0000:01:00): 145, RLW_REMAP Nonfatal XC0 i0 Link {link:02} {words(link, 4)}") for link in range(18)
+    ]
+    fatal = (20.0, f"NVRM: Xid (PCI:0000:01:00): 145, RLW_REMAP Fatal XC0 i0 Link 03 {words(3, 0x40)}")
+    other = (21.0, f"NVRM: Xid (PCI:0000:01:00): 145, RLW_RSPCOL Nonfatal XC0 i0 Link 03 {words(3, 4)}")
+    again = (22.0, f"NVRM: Xid (PCI:0000:01:00): 145, RLW_REMAP Nonfatal XC0 i0 Link 03 {words(3, 4)}")
+    events, _strange = summarise([*remap, fatal, other, again])
+    assert [(event.nvlink.value.unit, event.severity, event.count, event.first_s, event.last_s) for event in events] == [
+        ("RLW_REMAP", "non-fatal", 19, 0.0, 22.0),
+        ("RLW_REMAP", "fatal", 1, 20.0, 20.0),
+        ("RLW_RSPCOL", "non-fatal", 1, 21.0, 21.0),
+    ]
+    assert events[0].nvlink.value.links == tuple(range(18))
+
+
+def words(link: int, status: int) -> str:
+    return f"({0x82 | link << 13:#010x} {status:#010x} 0x00000000)"

@@ -36,6 +36,7 @@ FOR_THE_RECORD = {
     "memory_temperature_c",
     "memory_temperature_max_c",
     "processes",
+    "mig_devices",  # where MIG is off
     "pci_device_id",
     "pci_bus_id",
     "ecc_aggregate_uncorrected",

@@ -26,6 +26,7 @@ GPU3 = address(3)
 RECENTLY = "2025-12-31T23:59:59Z"  # a second before the healthy node's check
 LINKS = {str(link): dict.fromkeys(("replay", "recovery", "crc_flit", "crc_data"), 0) for link in range(18)}
 JOB = GpuProcess(4711, "python", known(70_000), known(YES))
+MIG_ON = {"mig_enabled": known(YES), "mig_pending": known(YES), "mig_devices": known(7)}
 GHOST = GpuProcess(4712, "python", known(70_000), known(NO))
 ELSEWHERE = GpuProcess(4713, "python", absent, absent)
 
@@ -189,7 +190,7 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
     ),
     "counters not readable": (on_gpu(3, nvlink_errors=broken, pcie_replays=broken), {}, NONE, "ready"),
     "links switched off for MIG": (
-        on_gpu(3, mig_enabled=known(YES), mig_pending=known(YES), nvlinks=known(dict.fromkeys("012", NO))),
+        on_gpu(3, **MIG_ON, nvlinks=known(dict.fromkeys("012", NO))),
         {},
         NONE,
         "ready",
@@ -263,7 +264,22 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
     "hot memory": (on_gpu(3, memory_temperature_c=known(96)), {}, failed("memory_temperature", "investigate"), "degraded"),
     "memory's temperature not told": (on_all(memory_temperature_c=absent, memory_temperature_max_c=absent), {}, NONE, "ready"),
     # MIG, compute mode, processes
-    "MIG on, and the inventory does not say": (on_all(mig_enabled=known(YES), mig_pending=known(YES)), {}, NONE, "ready"),
+    "MIG on, and the inventory does not say": (on_all(**MIG_ON), {}, NONE, "ready"),
+    "MIG on without MIG devices": (
+        on_gpu(3, **{**MIG_ON, "mig_devices": known(0)}),
+        {},
+        failed("mig", "investigate", kills=True),
+        "not_ready",
+    ),
+    "MIG on without MIG devices, as the inventory says": (
+        on_all(**{**MIG_ON, "mig_devices": known(0)}),
+        {"mig_mode": True},
+        {("mig", address(index), "fail", "investigate", True) for index in range(8)},
+        "not_ready",
+    ),
+    "MIG devices not readable": (on_gpu(3, **{**MIG_ON, "mig_devices": broken}), {}, unread("mig"), "unknown"),
+    "MIG devices not told": (on_gpu(3, **{**MIG_ON, "mig_devices": absent}), {}, unread("mig"), "unknown"),
+    "MIG devices not readable, and MIG off": (on_all(mig_devices=broken), {}, NONE, "ready"),
     "MIG waits for a reset": (on_gpu(3, mig_pending=known(YES)), {}, failed("mig", "reset_gpu"), "degraded"),
     "MIG on against the inventory": (
         on_gpu(3, mig_enabled=known(YES), mig_pending=known(YES)),
@@ -272,14 +288,14 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
         "not_ready",
     ),
     "MIG off against the inventory": (
-        {"gpus": {index: {"mig_enabled": known(index != 3), "mig_pending": known(index != 3)} for index in range(8)}},
+        {"gpus": {index: {} if index == 3 else MIG_ON for index in range(8)}},
         {"mig_mode": True},
         failed("mig", "investigate", kills=True),
         "not_ready",
     ),
     "no MIG, as the inventory says": (on_all(mig_enabled=absent, mig_pending=absent), {"mig_mode": False}, NONE, "ready"),
     "no MIG where there must be": (
-        {"gpus": {index: {"mig_enabled": absent if index == 3 else known(YES), "mig_pending": known(YES)} for index in range(8)}},
+        {"gpus": {index: {**MIG_ON, "mig_enabled": absent} if index == 3 else MIG_ON for index in range(8)}},
         {"mig_mode": True},
         failed("mig", "investigate", kills=True),
         "not_ready",

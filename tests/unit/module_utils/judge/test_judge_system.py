@@ -140,6 +140,9 @@ HEALTHY: dict[str, Row] = {
         {"adapters": known((adapter(0), adapter(1, board=known("MT_2190110032"), firmware=known("22.39.1002"))))}, verdict="ready"
     ),
     "half a link by design (HDR100)": row({"adapters": ports(port(rate=known("100 Gb/sec (2X HDR)")))}, verdict="ready"),
+    "as many symbol errors as the specification allows at 400 Gb/s": row(
+        {"adapters": counting(symbol_error=1440)}, verdict="ready", previous=BEFORE
+    ),
     "a few symbol errors": row({"adapters": counting(symbol_error=9)}, verdict="ready", previous=BEFORE),
     "no history of the counters yet": row({"adapters": counting(link_downed=7, symbol_error=10**6)}, verdict="ready"),
     "counters of another boot": row(
@@ -304,7 +307,19 @@ FAULTS: dict[str, Row] = {
         {"adapters": counting(link_downed=1)}, ("infiniband_errors", *LIMITED), verdict="degraded", previous=BEFORE
     ),
     "many symbol errors since": row(
-        {"adapters": counting(symbol_error=500)}, ("infiniband_errors", *LIMITED), verdict="degraded", previous=BEFORE
+        {"adapters": counting(symbol_error=1441)}, ("infiniband_errors", *LIMITED), verdict="degraded", previous=BEFORE
+    ),
+    "as many symbol errors since, on a slow link": row(
+        {"adapters": ports(port(rate=known("100 Gb/sec (4X EDR)"), counters=known({**COUNTERS, "symbol_error": 361})))},
+        ("infiniband_errors", *LIMITED),
+        verdict="degraded",
+        previous=BEFORE,
+    ),
+    "many symbol errors since, on a link that does not tell its rate": row(
+        {"adapters": ports(port(rate=HIDDEN, counters=known({**COUNTERS, "symbol_error": 37})))},
+        ("infiniband_errors", *LIMITED),
+        verdict="degraded",
+        previous=BEFORE,
     ),
     "mixed firmware": row(
         {"adapters": known((adapter(0), adapter(1, firmware=known("28.35.1012"))))}, ("infiniband_firmware", *LIMITED), verdict="degraded"
@@ -388,3 +403,21 @@ def test_a_single_gpu_does_without_shared_memory() -> None:
     changes = {"shared_memory": known(file_system("/dev/shm", available_mib=5))}
     findings, _verdict = judged(observation(nvml={"gpus": known((gpu(0),))}, system=changes))
     assert [(each.status, each.kills_job) for each in findings if each.check == "shared_memory"] == [("fail", False)]
+
+
+def test_what_symbol_errors_are_held_against_is_told() -> None:
+    (found,) = [
+        finding
+        for finding in judged(observation(system={"adapters": counting(symbol_error=1441, link_downed=2)}, previous=BEFORE))[0]
+        if finding.check == "infiniband_errors"
+    ]
+    assert (found.observed, found.expected) == ({"link_downed": 2, "symbol_error": 1441}, {"link_downed": 0, "symbol_error": 1440})
+    assert "one wrong bit in 10^12" in str(found.source)
+
+
+def test_an_iommu_is_said_to_corrupt() -> None:
+    (found,) = [
+        finding for finding in judged(observation(system={"pci_topology": known(topology(0, "DMA"))}))[0] if finding.check == "iommu"
+    ]
+    assert "corrupted" in found.message
+    assert "CUDA programming guide" in str(found.source)

@@ -78,6 +78,7 @@ class Library:
             "nvmlDeviceGetTemperatureThreshold": lambda _gpu, _which: 89,
             "nvmlDeviceGetMarginTemperature": lambda _gpu: 47,
             "nvmlDeviceGetMigMode": lambda _gpu: [0, 0],
+            "nvmlDeviceGetMaxMigDeviceCount": lambda _gpu: 0,
             "nvmlDeviceGetPowerManagementLimit": lambda _gpu: 700_000,
         }
 
