@@ -151,7 +151,7 @@ def _together(evidence: Evidence, halves: Halves) -> _Plan:
         return [half for half in halves.whole(whole) if len(half) > 1], "halves, to compare the whole with"
     # A single pair is found with all rounds of one fault used up at worst; what its two ends showed in the halves must do then.
     has_time = evidence.rounds < bits(len(evidence.fabric.nodes)) + _BESIDES
-    several = len(evidence.bad_pairs) + len(evidence.bad_nodes) > 1
+    several = len(evidence.bad_pairs) + len(evidence.bad_nodes) + len(evidence.gone) > 1
     for node in left_out:
         pairs = [pair for pair in evidence.bad_pairs if node in pair]
         swapped = evidence.in_order({*whole, node}.difference(*(pair - {node} for pair in pairs)))
