@@ -32,7 +32,8 @@ def conclude(evidence: Evidence, results: Results, rails: Rails, *, stopped: boo
     bad = {node.node for node in (*gone, *slow)}
     good = tuple(node for node in evidence.good if node not in bad)
     measured = {node for seen in evidence.seen for node in seen.members}
-    rest = [node for node in fabric.nodes if node not in bad and node not in set(good)]
+    settled = bad.union(good)
+    rest = [node for node in fabric.nodes if node not in settled]
     largest = max((seen for seen in evidence.seen if seen.good), key=lambda seen: len(seen.members), default=None)
     return Conclusion(
         rounds=len(results),

@@ -20,7 +20,7 @@ class Evidence:
     """Derived from the results alone, anew in each round. Fails closed: nobody is good without a good group, nor bad without three bad ones."""
 
     def __init__(self, fabric: Fabric, results: Results) -> None:
-        self.fabric = fabric
+        self.fabric, self.rounds = fabric, len(results)
         self._place = {node: place for place, node in enumerate(fabric.nodes)}
         self.seen = judged(fabric, results)
         self.gone = frozenset(
@@ -71,7 +71,8 @@ class Evidence:
     @cached_property
     def good(self) -> tuple[str, ...]:
         """Nodes that were in a good group and are not at fault."""
-        return tuple(node for node in self.alive if node in self.shown_good and node not in set(self.bad_nodes))
+        good = self.shown_good.difference(self.bad_nodes)
+        return tuple(node for node in self.alive if node in good)
 
     @cached_property
     def suspected(self) -> tuple[Pair, ...]:

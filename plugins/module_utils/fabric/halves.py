@@ -38,8 +38,7 @@ class Halves:
             parts = [_split(free, self._label, bit) for bit in undone]
             best = min(parts, key=lambda halves: abs(len(halves[0]) - len(halves[1])))
             return tuple(half for half in best if len(half) > 1)
-        fitting = self._fitting(nodes)
-        return _disjoint(fitting, idle) or _disjoint(self._of_strays(nodes, strays), idle)
+        return _disjoint(self._fitting(nodes), idle) or self._of_strays(nodes, strays, idle)
 
     def whole(self, nodes: tuple[str, ...]) -> Parts:
         """Return two halves of nodes, to compare the whole with."""
@@ -78,11 +77,16 @@ class Halves:
             if other is not None and label < label ^ mask and self._is_new(node, other):
                 yield node, other
 
-    def _of_strays(self, nodes: tuple[str, ...], strays: set[str]) -> Iterator[tuple[str, str]]:
-        for stray in self._evidence.in_order(strays):
-            for other in nodes:
-                if other != stray and self._is_new(stray, other):
-                    yield stray, other
+    def _of_strays(self, nodes: tuple[str, ...], strays: set[str], idle: Collection[str]) -> Parts:
+        """Put each stray together with half of those with whom it was never good."""
+        left, groups = set(idle), []
+        for stray in self._evidence.in_order(strays & left):
+            fitting = [other for other in nodes if other in left and other != stray and self._is_new(stray, other)]
+            if stray in left and fitting:
+                group = self._evidence.in_order((stray, *fitting[: (len(fitting) + 1) // 2]))
+                left.difference_update(group)
+                groups.append(group)
+        return tuple(groups)
 
     def _is_new(self, one: str, other: str) -> bool:
         return not self._evidence.together(one, other) and not self._evidence.times_bad((one, other))

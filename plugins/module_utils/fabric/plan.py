@@ -149,11 +149,14 @@ def _together(evidence: Evidence, halves: Halves) -> _Plan:
         return [whole], "all good nodes together" + (", without one of each bad pair" if left_out else "")
     if _is_uncompared(evidence, whole):
         return [half for half in halves.whole(whole) if len(half) > 1], "halves, to compare the whole with"
+    # A single pair is found with all rounds of one fault used up at worst; what its two ends showed in the halves must do then.
+    has_time = evidence.rounds < bits(len(evidence.fabric.nodes)) + _BESIDES
+    several = len(evidence.bad_pairs) + len(evidence.bad_nodes) + len(evidence.gone) > 1
     for node in left_out:
         pairs = [pair for pair in evidence.bad_pairs if node in pair]
-        others = {other for pair in pairs for other in pair} - {node}
-        swapped = tuple(other for other in evidence.good if other == node or (other in whole and other not in others))
-        if min(evidence.goods(node, pair) for pair in pairs) < _ENDS_TIMES and _is_due(evidence, swapped):
+        swapped = evidence.in_order({*whole, node}.difference(*(pair - {node} for pair in pairs)))
+        thin = min(evidence.goods(node, pair) for pair in pairs) < _ENDS_TIMES
+        if (thin or has_time or several) and _is_due(evidence, swapped):
             return [swapped], "all good nodes together, with the other one of a bad pair"
     return [], ""
 

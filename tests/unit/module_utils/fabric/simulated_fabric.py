@@ -54,8 +54,12 @@ class SimulatedFabric:
             if isinstance(planned, Conclusion):
                 return planned
             check(self.fabric, self.results, planned)
-            well = {node for node in self.faults.nodes if self.random.random() >= self.faults.steady}
-            self.results.append((planned, tuple(self.measure(group, well) for group in planned.groups)))
+            self.measure_all(planned)
+
+    def measure_all(self, planned: Round) -> None:
+        """Measure one round."""
+        well = {node for node in self.faults.nodes if self.random.random() >= self.faults.steady}
+        self.results.append((planned, tuple(self.measure(group, well) for group in planned.groups)))
 
     def measure(self, group: Group, well: set[str]) -> Outcome:
         """Measure one group; nodes that are well show no fault in this round."""
