@@ -85,7 +85,13 @@ KINDS = (
     Kind("slow pair", lambda random, nodes: Faults(pairs={_pair(random, nodes): slowness(random)})),
     Kind("hanging pair", lambda random, nodes: Faults(pairs={_pair(random, nodes): 0.0})),
     Kind("slow pair, rings only", lambda random, nodes: Faults(pairs={_neighbours(random, nodes): slowness(random)}, in_ring=True)),
-    Kind("slow rail of a node", lambda random, nodes: Faults(rails={(random.choice(nodes), random.randrange(RAILS)): slowness(random)}), 1, 4, RAILS),
+    Kind(
+        "slow rail of a node",
+        lambda random, nodes: Faults(rails={(random.choice(nodes), random.randrange(RAILS)): slowness(random)}),
+        1,
+        4,
+        RAILS,
+    ),
     Kind("slow rail of all", lambda random, _nodes: Faults(rails_of_all={random.randrange(RAILS): slowness(random)}), 1, 4, RAILS),
     Kind("two at once", _several(2), 2, 8),
     Kind("three at once", _several(3), 3, 8),
@@ -135,7 +141,9 @@ def search(task: tuple[int, int]) -> Result:
         count,
         sum(all(group.rail is None for group in round_.groups) for round_, _outcomes in fleet.results),
         conclusion.stopped,
-        0 if conclusion.bad_rails else len((set(conclusion.undecided) | set(conclusion.unmeasured)) - bad) + count * bool(conclusion.unexplained),
+        0
+        if conclusion.bad_rails
+        else len((set(conclusion.undecided) | set(conclusion.unmeasured)) - bad) + count * bool(conclusion.unexplained),
         slowest,
     )
 
@@ -153,7 +161,11 @@ def _timed(fleet: SimulatedFabric) -> tuple[Conclusion, float]:
 
 def report(results: Sequence[Result]) -> None:
     """Print recall, false accusations and rounds."""
-    print(f"{'':24}{'fleets':>7}{'recall':>9}" + "".join(f"{f'N {low}-{high}':>13}" for low, high in SIZES) + f"{'rounds':>8}{'over bound':>12}{'open':>6}")
+    print(
+        f"{'':24}{'fleets':>7}{'recall':>9}"
+        + "".join(f"{f'N {low}-{high}':>13}" for low, high in SIZES)
+        + f"{'rounds':>8}{'over bound':>12}{'open':>6}"
+    )
     for kind in KINDS:
         mine = [result for result in results if result.kind == kind.name]
         if not mine:
@@ -216,7 +228,9 @@ def main() -> None:
         }
         options.figure.write_text(draw(lines), encoding="utf-8")
         for nodes, most, at_random in drawn:
-            print(f"N {nodes:6}: this search at most {most}, stated {bits(nodes) + 4} (several faults: {most_rounds(nodes)}), random pairs {at_random:.1f}, all pairs {nodes - 1}")
+            print(
+                f"N {nodes:6}: this search at most {most}, stated {bits(nodes) + 4} (several faults: {most_rounds(nodes)}), random pairs {at_random:.1f}, all pairs {nodes - 1}"
+            )
 
 
 if __name__ == "__main__":

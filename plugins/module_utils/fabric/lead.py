@@ -37,7 +37,7 @@ def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Me
     names = tuple(name for name in request.nodes if name in met and name not in shut)
     if len(names) < _LEAST:
         return {**found, "trouble": f"only {len(names)} of {len(request.nodes)} nodes can be reached by their neighbours"}
-    rails = min((record["rails"] for record in met.values()), key=len)
+    rails = min((met[name]["rails"] for name in names), key=len)
     fabric = Fabric(names, rails=max(1, len(rails)), gate_gb_s=request.gate_gb_s, fraction=request.fraction)
     say(f"at most {most_rounds(len(names), fabric.rails)} rounds follow, one if all is well")
     history: list[tuple[Round, tuple[Outcome, ...]]] = []
@@ -47,7 +47,7 @@ def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Me
         outcomes = tuple(outcome(group, told) for group in step.groups)
         history.append((step, outcomes))
         say(_line(step, outcomes))
-    told_of = {name: [finding.to_plain() for finding in those] for name, those in findings(fabric, history, step).items()}
+    told_of = {name: [finding.to_plain() for finding in those] for name, those in findings(fabric, history, step, rails).items()}
     return {**found, "closed": shut, "findings": told_of, "conclusion": to_plain(step), "rounds": to_plain(history)}
 
 

@@ -39,8 +39,6 @@ def node(name: str, heard: Heard, now: str) -> Node:
             trouble("reach", f"found no SSH connection ({said}), expected one: try `ssh {name}`, then run again with --limit {name}")
         )
     measured = _measured(heard.readiness)
-    if isinstance(heard.fabric, list):
-        findings += [read(item) for item in redact.data(heard.fabric)]
     if heard.readiness is None and not findings:
         findings.append(
             trouble(
@@ -49,6 +47,8 @@ def node(name: str, heard: Heard, now: str) -> Node:
                 f"see this run's output for the step that stopped, then run again with --limit {name}",
             )
         )
+    if isinstance(heard.fabric, list):
+        findings += [read(item) for item in redact.data(heard.fabric)]
     findings += measured.troubles
     every = findings + measured.findings
     return Node(

@@ -46,7 +46,7 @@ class Amount:
 
 def measure(torch: Any, device: Any, place: Place, amount: Amount, emit: Emit) -> None:
     """Meet, check, measure: bus bandwidth in GB/s (decimal), 2(n-1)/n of the bytes over the median of the times."""
-    log = _quiet_nccl(place.rail) if device.type == "cuda" else None
+    log = _set_nccl(place.rail) if device.type == "cuda" else None
     emit({"step": BEGUN})
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -122,11 +122,15 @@ def _time(torch: Any, device: Any, data: Any) -> float:
     return float(start.elapsed_time(end)) / 1000
 
 
-def _quiet_nccl(rail: str) -> Path:
-    """Have NCCL write which way it goes to a file, and use one adapter alone where that is asked for."""
+def _set_nccl(rail: str) -> Path:
+    """Have NCCL write which way it goes to a file, and use one adapter alone where that is asked for.
+
+    PyTorch's watchdog must not end a process that waits in vain for another node: it would look as if this one had died.
+    """
     handle, name = tempfile.mkstemp(prefix="nccl-")
     os.close(handle)
     os.environ.update(NCCL_DEBUG="INFO", NCCL_DEBUG_SUBSYS="INIT,NET,GRAPH", NCCL_DEBUG_FILE=name)
+    os.environ.update(TORCH_NCCL_ASYNC_ERROR_HANDLING="0", TORCH_NCCL_ENABLE_MONITORING="0")
     if rail:
         os.environ["NCCL_IB_HCA"] = f"={rail}"
     return Path(name)

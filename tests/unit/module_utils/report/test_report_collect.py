@@ -49,6 +49,17 @@ def test_a_failed_step_is_a_finding_next_to_what_was_measured() -> None:
     assert found.findings[1].check == "gpu_count"
 
 
+def test_what_was_found_across_nodes_counts_and_can_only_make_it_worse() -> None:
+    slow = {"check": "across_nodes", "status": "fail", "kills_job": True, "subject": {"kind": "node", "id": "a"}, "message": "found 1 GB/s"}
+    alone = {**slow, "status": "skip", "kills_job": False, "message": "one node"}
+    good = readiness()
+    assert node(readiness=good, fabric=[slow]).verdict == "not_ready"
+    assert node(readiness=good, fabric=[slow]).headline == "across_nodes: found 1 GB/s"
+    assert node(readiness=good, fabric=[alone]).verdict == node(readiness=good).verdict == "ready"
+    assert node(readiness=good, fabric=["rubbish"]).verdict == "unknown"
+    assert node(readiness=None, fabric=[alone]).verdict == "unknown"
+
+
 def test_a_step_that_failed_without_a_dictionary_is_told_all_the_same() -> None:
     assert node(failed="it broke").headline == "provision: it broke"
 
