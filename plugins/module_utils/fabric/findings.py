@@ -91,8 +91,8 @@ def _bad_pair(pair: BadPair, adapters: Sequence[str]) -> Finding:
 def _undecided_pair(pair: BadPair) -> Finding:
     one, other = pair.nodes
     return About(CHECK, Subject("pair", f"{one}-{other}")).error(
-        f"{one} and {other} measured bad together ({_shown(pair.evidence)}), and it is not known whether one of them or the way between them "
-        "is at fault: run again, with more nodes if there are"
+        f"{one} and {other} measured bad together ({_shown(pair.evidence)}), and it is not known which of them, or the way between "
+        "them, is at fault: run again, with more nodes if there are"
     )
 
 
@@ -111,8 +111,8 @@ def _everywhere(about: About, conclusion: Conclusion, results: Results) -> list[
     ways = ", ".join(sorted({outcome.transport for outcome in told if outcome.transport})) or "a transport that it does not tell"
     return [
         about.failed(
-            f"found no group of nodes at the gate (the best {best:.4g} {_GB_S}, over {ways}), which blames nobody: look at what all have in "
-            "common, such as the transport, NCCL's settings, the switch, and the gate itself (fabric_readiness_gate_gb_s)",
+            f"found no group of nodes at the gate (the best {best:.4g} {_GB_S}, over {ways}), which blames nobody: look at what all have "
+            "in common, such as the transport, NCCL's settings, the switch, and the gate itself (fabric_readiness_gate_gb_s)",
             observed=quantity(best, _GB_S),
             expected=None,
             source=_SOURCE,
@@ -128,7 +128,7 @@ def _unexplained(about: About, conclusion: Conclusion) -> list[Finding]:
         return []
     return [
         about.failed(
-            f"found {_figure(groups[0])} with {len(groups[0].nodes)} nodes, expected as much as in smaller groups, where everybody is good: "
+            f"found {_figure(groups[0])} with {len(groups[0].nodes)} nodes, expected as much as in smaller groups, where all is good: "
             "look at what only larger groups use, such as links between switches, routing and NCCL's choice of algorithm",
             observed=_observed(groups),
             expected=_expected(groups),
