@@ -20,7 +20,7 @@ class Importer(zipimport.zipimporter):
 
 
 def compile_once() -> None:
-    """Have whatever is imported from now on compiled once."""
-    if Importer not in sys.path_hooks:
+    """Have whatever is imported from now on compiled once, where this code itself comes from an archive."""
+    if isinstance(__spec__.loader, zipimport.zipimporter):
         sys.path_hooks.insert(0, Importer)
         sys.path_importer_cache.clear()

@@ -54,7 +54,7 @@ def _names(statement: ast.stmt) -> list[str]:
 
 def _lines(statement: ast.stmt) -> range:
     decorators = statement.decorator_list if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) else []
-    first = min(each.lineno for each in [*decorators, statement])
+    first = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
     return range(first - 1, statement.end_lineno or first)
 
 
