@@ -10,10 +10,10 @@ import json
 import signal
 import sys
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+from zipimport import zipimporter
 
 from ansible_collections.gpu.fleet.plugins.module_utils import command_settings, prometheus, whole_file
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
@@ -104,8 +104,8 @@ def _bindings() -> Any:
 
 
 def _tables() -> Tables:
-    with zipfile.ZipFile(sys.path[0]) as archive:
-        return load(*(archive.read(name).decode("utf-8") for name in TABLES))
+    archive = zipimporter(sys.path[0])
+    return load(*(archive.get_data(name).decode("utf-8") for name in TABLES))
 
 
 def _parser() -> argparse.ArgumentParser:

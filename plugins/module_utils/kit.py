@@ -52,11 +52,11 @@ def bindings_file() -> Path:
 
 
 def pack(bindings: Path, gpu_table: Path, xid_table: Path, probe: Path) -> str:
-    """Pack the files into text."""
+    """Pack the files into text; of NVML's bindings only what is called."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, source in _contents(bindings, gpu_table, xid_table, probe):
-            archive.writestr(zipfile.ZipInfo(name, _LONG_AGO), source.read_bytes(), zipfile.ZIP_DEFLATED)
+        for name, content in _contents(bindings, gpu_table, xid_table, probe):
+            archive.writestr(zipfile.ZipInfo(name, _LONG_AGO), content, zipfile.ZIP_DEFLATED)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -71,10 +71,12 @@ def unpack(text: str, folder: Path) -> Kit:
     return kit
 
 
-def _contents(bindings: Path, gpu_table: Path, xid_table: Path, probe: Path) -> Iterator[tuple[str, Path]]:
-    yield _BINDINGS, bindings
-    yield GPU_TABLE, gpu_table
-    yield XID_TABLE, xid_table
-    yield NVLINK_TABLE, xid_table.with_name(NVLINK_TABLE)
+def _contents(bindings: Path, gpu_table: Path, xid_table: Path, probe: Path) -> Iterator[tuple[str, bytes]]:
+    from ansible_collections.gpu.fleet.plugins.module_utils.bindings import lean  # noqa: PLC0415 - a node, which unpacks, is spared it
+
+    yield _BINDINGS, lean(bindings)
+    yield GPU_TABLE, gpu_table.read_bytes()
+    yield XID_TABLE, xid_table.read_bytes()
+    yield NVLINK_TABLE, xid_table.with_name(NVLINK_TABLE).read_bytes()
     for file in sorted(probe.glob("*.py")):
-        yield f"{_PROBE}/{file.name}", file
+        yield f"{_PROBE}/{file.name}", file.read_bytes()

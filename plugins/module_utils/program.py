@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.gpu.fleet.plugins.module_utils.bindings import lean
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, NVLINK_TABLE, XID_TABLE
 
 _PACKAGE = "ansible_collections/gpu/fleet/plugins/module_utils"
@@ -23,6 +24,9 @@ status, trouble = 3, ""
 try:
     if sys.version_info < (3, 9):
         raise RuntimeError("found Python %d.%d, expected 3.9 or later" % sys.version_info[:2])
+    from ansible_collections.gpu.fleet.plugins.module_utils.archive import compile_once
+
+    compile_once()
     from ansible_collections.gpu.fleet.plugins.module_utils.command import main
 
     status = main(sys.argv[1:])
@@ -51,7 +55,7 @@ def pack(interpreter: str, bindings: Path, gpu_table: Path, xid_table: Path) -> 
 
 def _contents(bindings: Path, gpu_table: Path, xid_table: Path) -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN.encode()
-    yield "pynvml.py", bindings.read_bytes()
+    yield "pynvml.py", lean(bindings)
     yield GPU_TABLE, gpu_table.read_bytes()
     yield XID_TABLE, xid_table.read_bytes()
     yield NVLINK_TABLE, xid_table.with_name(NVLINK_TABLE).read_bytes()

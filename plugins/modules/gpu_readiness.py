@@ -307,6 +307,9 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpu.fleet.plugins.module_utils.archive import compile_once
+
+compile_once()
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
 from ansible_collections.gpu.fleet.plugins.module_utils.kit import unpack
 from ansible_collections.gpu.fleet.plugins.module_utils.readiness import Memory, Request, measure

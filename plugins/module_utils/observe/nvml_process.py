@@ -14,7 +14,12 @@ from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 _ENDED = "ZX"  # states of /proc/PID/stat: a process that has ended, and whose parent has not yet been told
 _SECOND_LOOK_S = 0.2
-_NAMES = tuple(f"nvmlDeviceGetComputeRunningProcesses{version}" for version in ("_v3", "_v2", ""))
+# Each name is written out: what the bindings on the node have is what is mentioned here.
+_NAMES = (
+    "nvmlDeviceGetComputeRunningProcesses_v3",
+    "nvmlDeviceGetComputeRunningProcesses_v2",
+    "nvmlDeviceGetComputeRunningProcesses",
+)
 
 
 def read(nvml: Any, handle: Any, root: Path = Path("/")) -> tuple[GpuProcess, ...]:

@@ -1,4 +1,4 @@
-"""A simulated node without a sandbox: the NVML double, and the files that the kernel would show, under a folder of its own."""
+"""A simulated node without a sandbox: the NVML double, the bindings that a node is sent, and the files that the kernel would show."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpu.fleet.plugins.module_utils import bindings, kit
 from unit.module_utils.healthy_node import BUSES
 
 REPOSITORY = Path(__file__).parents[3]
@@ -59,6 +60,7 @@ class SimulatedNode:
         (folder / f"libnvidia-ml.so.{DRIVER}").write_bytes((folder / "libnvidia-ml.so.1").read_bytes())
         (folder / "libnvidia-ml.so.1").unlink()
         (folder / "libnvidia-ml.so.1").symlink_to(f"libnvidia-ml.so.{DRIVER}")
+        (folder / "pynvml.py").write_bytes(bindings.lean(kit.bindings_file()))
         node = cls(folder)
         for index, bus in enumerate(BUSES):
             device = node.root / "sys/bus/pci/devices" / f"0000:{bus}:00.0"
@@ -83,7 +85,7 @@ class SimulatedNode:
             **os.environ,
             "LD_LIBRARY_PATH": str(self.folder),
             "GPU_FLEET_DOUBLE_SCENARIO": str(self.folder / "scenario.conf"),
-            "PYTHONPATH": f"{REPOSITORY / '.collections'}:{REPOSITORY / 'tests'}",
+            "PYTHONPATH": f"{self.folder}:{REPOSITORY / '.collections'}:{REPOSITORY / 'tests'}",
         }
 
     def check(self, scenario: str = "", expectation: dict[str, Any] | None = None, seconds: float = 30, python: Sequence[str] = ()) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils import command, command_settings, kit, program
 from ansible_collections.gpu.fleet.plugins.module_utils.command_settings import Settings, SettingsError
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding, Subject
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import CHECKS
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.history import NAME
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.prometheus import textfile
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE
@@ -202,6 +205,34 @@ def test_a_verdict_that_nobody_hears_is_no_good_one(packed: Path, settings: Path
     script = f"{{ {packed} --settings {settings} --help; echo $? >&2; }} {output}"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == "3"
+
+
+def test_each_file_is_compiled_once(packed: Path) -> None:
+    told = "sys.addaudithook(lambda event, about: event == 'compile' and sys.stderr.write(f'{about[1]}\\n'))"
+    start = f"import runpy, sys; {told}; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", start, packed, "--help"], capture_output=True, text=True, check=True)
+    ours = [line for line in done.stderr.splitlines() if "module_utils/" in line and not line.endswith(("__init__.py", "/archive.py"))]
+    assert len(ours) > 50
+    assert len(ours) == len(set(ours))
+
+
+def python(version: str) -> str:
+    """Find an interpreter, in the path or where pyenv keeps them; one that is there may still be a signpost to none."""
+    for each in (f"python{version}", *map(str, (Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))):
+        if shutil.which(each) and subprocess.run([each, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return each
+    pytest.skip(f"no Python {version} here")
+
+
+@pytest.mark.parametrize("version", [f"3.{minor}" for minor in range(9, 15)])
+def test_every_python_runs_it_without_a_warning(packed: Path, settings: Path, version: str) -> None:
+    start = [python(version), "-I", "-W", "error", str(packed), "--settings", str(settings), "--check", "--json"]
+    done = subprocess.run(start, capture_output=True, text=True, check=False)
+    assert {finding["check"] for finding in json.loads(done.stdout)["findings"]} == {
+        NAME,
+        *(check.name for check in CHECKS if not check.active),
+    }
+    assert done.stderr == ""
 
 
 def test_help_is_no_verdict(packed: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -91,3 +92,21 @@ def test_a_log_device_gives_one_record_at_a_time(tmp_path: Path) -> None:
 def test_a_line_that_is_no_record_is_not_lost(tmp_path: Path) -> None:
     log = kernel_log.observe(Deadline(5), root_with(tmp_path, RECORDS + b"NVRM: Xid (PCI:0000:43:00): 48, DBE\n"), "none").value
     assert [event.code for event in log.events] == [79, 48]
+
+
+def test_a_record_that_comes_in_two_parts_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_log, "_RECORD_BYTES", 50)
+    log = kernel_log.observe(Deadline(5), root_with(tmp_path, RECORDS), journal="no-such-journal").value
+    assert [(event.code, event.count) for event in log.events] == [(79, 2)]
+    assert log.not_understood == ()
+
+
+def test_a_log_that_is_overwritten_while_it_is_read_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overtaken(_source: int, _size: int) -> bytes:
+        monkeypatch.undo()
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("os.read", overtaken)
+    reading = kernel_log.observe(Deadline(5), root_with(tmp_path, RECORDS), journal="/nonexistent/journalctl")
+    assert reading.is_unreadable
+    assert "its oldest records are overwritten" in reading.why
