@@ -23,7 +23,9 @@ from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import verdict
 
-PASSIVE, ACTIVE = "passive", "active"
+PASSIVE, QUICK, STANDARD, BURN_IN = "passive", "quick", "standard", "burn_in"
+_OTHER_WORDS = {"active": STANDARD}
+LEVELS = (PASSIVE, *_OTHER_WORDS, QUICK, STANDARD, BURN_IN)
 FLAP_WINDOW_S = 3600.0
 
 
@@ -52,9 +54,9 @@ class Request:
 def measure(
     request: Request, bindings: Callable[[], Any], tables: Tables, probe: Path | None = None, root: Path = Path("/")
 ) -> dict[str, Any]:
-    """Measure this node; it is left as it was found, but for its history. Level active needs the folder of the probe."""
+    """Measure this node; it is left as it was found, but for its history. Every level but passive needs the folder of the probe."""
     start = time.monotonic()
-    active = request.level == ACTIVE
+    active = request.level != PASSIVE
     asked = _probe_request(request, probe) if active else None
     before = history_file.load(request.memory.path) if request.memory.path else history_file.Loaded(EMPTY)
     observation = observe(bindings, Deadline(request.timeout_s), asked, root, _previous(request.memory, before))
@@ -72,8 +74,9 @@ def measure(
 
 def _probe_request(request: Request, probe: Path | None) -> ProbeRequest:
     if probe is None:
-        raise ValueError("found no folder of the probe, expected one: level active measures with it")
-    return ProbeRequest(request.runtime, request.image, request.expectation.probe_device, probe)
+        raise ValueError(f"found no folder of the probe, expected one: level {request.level} measures with it")
+    level = _OTHER_WORDS.get(request.level, request.level)
+    return ProbeRequest(request.runtime, request.image, request.expectation.probe_device, level, probe)
 
 
 def _previous(memory: Memory, before: history_file.Loaded) -> Reading[Snapshot]:

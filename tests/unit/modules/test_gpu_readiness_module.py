@@ -105,7 +105,7 @@ def test_the_history_is_all_that_is_written_and_not_in_check_mode(capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"level": "thorough"}, "value of level must be one of: passive, active, got: thorough"),
+        ({"level": "thorough"}, "value of level must be one of: passive, active, quick, standard, burn_in, got: thorough"),
         ({"level": "active"}, "image: found none, expected the image to run the probe in"),
         ({"timeout_s": 0}, "timeout_s: found 0.0, expected more than 0 seconds"),
         ({"expectation": {"gpu_cuont": 8}}, "gpu_cuont"),

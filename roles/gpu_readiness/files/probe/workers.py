@@ -13,33 +13,37 @@ from collections.abc import Callable
 from typing import Any
 
 Emit = Callable[[dict[str, Any]], None]
-Work = Callable[[Emit, Callable[[], bool]], None]
+Wait = Callable[[], Any]
+Work = Callable[[Emit, Wait], None]
+
+HANGS = "no answer in time: it hangs"
 
 _PR_SET_PDEATHSIG = 1
 
 
 class Worker:
-    """A forked process that runs `work(emit, wait)`: `emit` hands over an answer, `wait` returns once it may go on."""
+    """A forked process that runs `work(emit, wait)`: `emit` hands over an answer, `wait` returns the next order, None at their end."""
 
     def __init__(self, work: Work) -> None:
         """Start it."""
         answers, self._answer_end = os.pipe()
-        self._go_end, go = os.pipe()
-        self._answers, self._go, self._rest = answers, go, b""
+        self._order_end, orders = os.pipe()
+        self._answers, self._orders, self._rest = answers, orders, b""
+        parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(answers)
-            os.close(go)
-            _run(work, self._answer_end, self._go_end)
+            os.close(orders)
+            _run(work, self._answer_end, self._order_end, parent)
         os.close(self._answer_end)
-        os.close(self._go_end)
+        os.close(self._order_end)
 
     def answer(self, until: float) -> dict[str, Any]:
-        """Wait for the next answer: {"value": ...}, or {"unreadable": why}."""
+        """Wait for the next answer until then (`time.monotonic()`): {"value": ...}, or {"unreadable": why}."""
         while b"\n" not in self._rest:
             left = until - time.monotonic()
             if left <= 0 or not select.select([self._answers], [], [], left)[0]:
-                return {"unreadable": "no answer in time: it hangs"}
+                return {"unreadable": HANGS}
             chunk = os.read(self._answers, 1 << 16)
             if not chunk:
                 return {"unreadable": "its process ended without an answer"}
@@ -48,10 +52,10 @@ class Worker:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def go(self) -> None:
-        """Let it go on."""
+    def go(self, order: Any = True) -> None:  # noqa: FBT002 - an order is any plain data; most work has but one way to go on
+        """Let it go on, with an order."""
         with contextlib.suppress(BrokenPipeError):  # it has ended, which its answer will tell
-            os.write(self._go, b"\n")
+            os.write(self._orders, json.dumps(order).encode() + b"\n")
 
     def end(self) -> None:
         """End it, without waiting for one that cannot be ended."""
@@ -59,21 +63,30 @@ class Worker:
         until = time.monotonic() + 1
         while time.monotonic() < until and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
             time.sleep(0.005)
+        for pipe in (self._answers, self._orders):
+            os.close(pipe)
 
 
-def alone(work: Callable[[Callable[[Any], None]], None], seconds: float) -> dict[str, Any]:
-    """Run `work(emit)` in a process of its own and return its one answer."""
-    worker = Worker(lambda emit, _wait: work(lambda value: emit({"value": value})))
+def end_with_stdin() -> Worker:
+    """Have this process told to end (SIGTERM) once its standard input is closed: whoever started it is gone, or wants no more."""
+    parent = os.getpid()
+
+    def watch(_emit: Emit, _wait: Wait) -> None:
+        while os.read(0, 1 << 12):
+            pass
+        os.kill(parent, signal.SIGTERM)
+
+    return Worker(watch)
+
+
+def _run(work: Work, answer_end: int, order_end: int, parent: int) -> None:
+    """Be the worker: never return, print nothing where the parent prints its result, die with the parent and by nobody else's word."""
     try:
-        return worker.answer(time.monotonic() + seconds)
-    finally:
-        worker.end()
-
-
-def _run(work: Work, answer_end: int, go_end: int) -> None:
-    """Be the worker: never return, print nothing where the parent prints its result, die with the parent."""
-    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses Ctrl-C means the parent, which ends this one
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            return  # it was gone before that
         os.dup2(2, 1)
 
         def emit(answer: dict[str, Any]) -> None:
@@ -82,9 +95,30 @@ def _run(work: Work, answer_end: int, go_end: int) -> None:
                 data = data[os.write(answer_end, data) :]
 
         try:
-            work(emit, lambda: os.read(go_end, 1) == b"\n")
+            work(emit, _orders(order_end))
         except Exception as error:  # noqa: BLE001 - the parent is told, whatever it was
-            lines = str(error).strip().splitlines()
-            emit({"unreadable": f"{type(error).__name__}: {lines[0] if lines else 'no message'}"})
+            emit({"unreadable": reason(error)})
     finally:
         os._exit(0)
+
+
+def reason(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+
+
+def _orders(source: int) -> Wait:
+    rest = b""
+
+    def wait() -> Any:
+        nonlocal rest
+        while b"\n" not in rest:
+            chunk = os.read(source, 1 << 12)
+            if not chunk:
+                return None
+            rest += chunk
+        line, rest = rest.split(b"\n", 1)
+        return json.loads(line)
+
+    return wait
