@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
+ENOUGH = 0.99  # of the time that was asked of a burn-in
+
 
 @dataclass(frozen=True)
 class Matmul:
@@ -112,6 +114,41 @@ class Sampled:
 
 
 @dataclass(frozen=True)
+class BurnInGpu:
+    """What all samples of a burn-in say of one GPU."""
+
+    rank: int
+    uuid: str
+    tflops: Reading[Spread]
+    wrong: int  # samples with a wrong product
+    missing: str  # why a sample has no product, empty where each has
+    temperature_c: Reading[Spread]
+    power_w: Reading[Spread]
+    clock_mhz: Reading[Spread]
+    event_reasons: Reading[dict[str, float]]  # as of `Sampled`, from the sample that had most
+
+
+@dataclass(frozen=True)
+class BurnIn:
+    """A burn-in, with what earlier checks did of it. `not_kept` is why it could not be written down, empty where it was."""
+
+    asked_s: float
+    done_s: float
+    started_at: str  # UTC
+    samples: int
+    not_kept: str
+    gpus: tuple[BurnInGpu, ...]
+    allreduce_gb_s: Reading[Spread]
+    allreduce_wrong: int
+    allreduce_missing: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it came to its end; the moments between samples are no lack."""
+        return self.done_s >= ENOUGH * self.asked_s
+
+
+@dataclass(frozen=True)
 class Probe:
     """The measured workloads. `device` is `cuda` or `cpu`; on the CPU the figures prove the path and nothing about GPUs."""
 
@@ -132,3 +169,4 @@ class Probe:
     duration_s: float
     image: Reading[str]  # the digest of the image that it ran in
     sampled: Reading[tuple[Sampled, ...]]
+    burn_in: Reading[BurnIn]

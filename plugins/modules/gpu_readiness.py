@@ -165,9 +165,17 @@ options:
       - The image that the probe runs in, by tag or by digest. It must be on the node.
       - Needed when O(runtime=container), at every level but V(passive).
     type: str
+  burn_in_s:
+    description:
+      - How long V(burn_in) measures again and again, in seconds. Its samples are written to C(burn_in.jsonl) beside O(history).
+      - One that was stopped is an V(error), judged by what it measured, and goes on where it was when asked for again within a week, on
+        the same GPUs. O(recovered) starts it anew.
+    type: float
+    default: 3600
   timeout_s:
     description:
-      - The time for everything, in seconds. Whatever has not answered by then, a hung driver included, is a finding with status V(error).
+      - The time for everything but the burn-in, in seconds. Whatever has not answered by then, a hung driver included, is a finding with
+        status V(error).
     type: float
     default: 120
   history:
@@ -329,7 +337,7 @@ from zipfile import BadZipFile
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
 from ansible_collections.gpu.fleet.plugins.module_utils.kit import unpack
-from ansible_collections.gpu.fleet.plugins.module_utils.readiness import LEVELS, PASSIVE, Memory, Request, measure
+from ansible_collections.gpu.fleet.plugins.module_utils.readiness import BURN_IN_S, LEVELS, PASSIVE, Memory, Request, measure
 
 OPTIONS = {
     "level": {"type": "str", "choices": list(LEVELS), "default": PASSIVE},
@@ -371,6 +379,7 @@ OPTIONS = {
     },
     "runtime": {"type": "str", "choices": ["container", "native"], "default": "container"},
     "image": {"type": "str"},
+    "burn_in_s": {"type": "float", "default": BURN_IN_S},
     "timeout_s": {"type": "float", "default": 120},
     "history": {"type": "str", "default": "/var/lib/gpu-fleet/history.json"},
     "flap_window_s": {"type": "float", "default": 3600},
@@ -389,6 +398,8 @@ def main() -> None:
         module.fail_json(msg="image: found none, expected the image to run the probe in (runtime container)")
     if not given["timeout_s"] > 0:
         module.fail_json(msg=f"timeout_s: found {given['timeout_s']}, expected more than 0 seconds")
+    if not given["burn_in_s"] > 0:
+        module.fail_json(msg=f"burn_in_s: found {given['burn_in_s']}, expected more than 0 seconds")
     if not given["flap_window_s"] >= 0:
         module.fail_json(msg=f"flap_window_s: found {given['flap_window_s']}, expected 0 seconds or more")
     if given["history"] and not Path(given["history"]).is_absolute():
@@ -406,7 +417,9 @@ def main() -> None:
         keep=not module.check_mode,
         recovered=given["recovered"],
     )
-    request = Request(given["level"], given["runtime"], given["image"] or "", given["timeout_s"], expectation, memory)
+    request = Request(
+        given["level"], given["runtime"], given["image"] or "", given["timeout_s"], expectation, memory, burn_in_s=given["burn_in_s"]
+    )
     module.exit_json(changed=False, readiness=measure(request, kit.bindings, tables, kit.probe))
 
 

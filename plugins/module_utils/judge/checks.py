@@ -8,6 +8,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expec
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import ERROR, SKIP, About, Finding
 from ansible_collections.gpu.fleet.plugins.module_utils.judge import (
     bandwidth,
+    burn_in,
     clocks,
     collectives,
     container_runtime,
@@ -113,6 +114,7 @@ CHECKS = (
     Check("allreduce", collectives.all_reduce, active=True),
     Check("reduce_scatter", collectives.reduce_scatter, active=True),
     Check("all_gather", collectives.all_gather, active=True),
+    Check("burn_in", burn_in.check, active=True),
 )
 
 

@@ -13,9 +13,10 @@ from typing import Any
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Completed, Deadline, run
 from ansible_collections.gpu.fleet.plugins.module_utils.gpu_container import gpu_options
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Nvml
-from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import Probe
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import BurnIn, Probe
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.burn_in import BurnInRecord
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.progress import Progress
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.sampling import Sampler, summarise
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.sampling import Sampler, Watched
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.supervised import supervise
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
@@ -25,10 +26,20 @@ INFO = ("docker", "info", "--format", "{{json .}}")
 
 _INFO_S = 15.0
 _CLEAN_UP_S = 10.0
-_SAMPLE_S = 0.25
+_SAMPLE_S, _BURN_IN_SAMPLE_S = 0.25, 1.0
+_SAMPLE = '{"burn_in": '  # so begins the probe's line for a sample
 _FIND_TORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
 _PYTHONS = ("python3", "/opt/conda/bin/python3", "/opt/venv/bin/python3")
 _NAMED = 8
+
+
+@dataclass(frozen=True)
+class BurnInRequest:
+    """How long to burn in, where that is written down (None is nowhere), and whether it must start anew."""
+
+    seconds: float
+    path: Path | None
+    anew: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class ProbeRequest:
     device: str
     level: str
     folder: Path
+    burn_in: BurnInRequest | None = None
 
 
 def observe(request: ProbeRequest, bindings: Callable[[], Any], nvml: Nvml, deadline: Deadline, root: Path = Path("/")) -> Reading[Probe]:
@@ -47,13 +59,24 @@ def observe(request: ProbeRequest, bindings: Callable[[], Any], nvml: Nvml, dead
     busy = in_use(nvml) if request.device == "cuda" else ""
     if busy:
         return Reading.unreadable(busy)
-    sampler = Sampler(bindings, deadline, _SAMPLE_S)
+    sampler = Sampler(bindings, deadline, _BURN_IN_SAMPLE_S if request.burn_in else _SAMPLE_S)
     try:
-        course = _Course(request, Progress(root), deadline)
+        course = _Course(request, Progress(root), deadline, Watched(sampler), _record(request, nvml))
         read = course.in_container() if request.runtime == CONTAINER else course.natively()
-        return Reading.of(replace(read.value, sampled=summarise(sampler.taken(), read.value.phases))) if read.is_known else read
+        if not read.is_known:
+            return read
+        burnt: Reading[BurnIn] = Reading.of(course.record.result()) if course.record else Reading.unsupported("only level burn_in does it")
+        return Reading.of(replace(read.value, sampled=course.watched.during(read.value.phases), burn_in=burnt))
     finally:
         sampler.end()
+
+
+def _record(request: ProbeRequest, nvml: Nvml) -> BurnInRecord | None:
+    asked = request.burn_in
+    if asked is None:
+        return None
+    gpus = nvml.gpus.value if nvml.gpus.is_known and request.device == "cuda" else ()
+    return BurnInRecord(asked.path, asked.seconds, [gpu.uuid.value for gpu in gpus if gpu.uuid.is_known], anew=asked.anew)
 
 
 def in_use(nvml: Nvml) -> str:
@@ -74,19 +97,25 @@ def in_use(nvml: Nvml) -> str:
     return f"whether the GPUs are in use could not be read ({'; '.join(unclear[:_NAMED])}), so nothing was started" if unclear else ""
 
 
-def native_command(python: str, request: ProbeRequest, seconds: float) -> list[str]:
+def arguments(request: ProbeRequest, seconds: float, record: BurnInRecord | None = None) -> list[str]:
+    """Build the probe's arguments; `seconds` are those in which it must have ended."""
+    burn_in = ["--burn-in-s", f"{record.left_s:.0f}", "--period-s", f"{record.period_s:.0f}"] if record else []
+    return ["--device", request.device, "--level", request.level, "--seconds", f"{seconds:.0f}", "--while-stdin", *burn_in]
+
+
+def native_command(python: str, request: ProbeRequest, arguments: Sequence[str]) -> list[str]:
     """Build the command that runs the probe with a Python of the node."""
-    return [python, str(request.folder), *_arguments(request, seconds)]
+    return [python, str(request.folder), *arguments]
 
 
-def container_command(request: ProbeRequest, gpus: Sequence[str], name: str, seconds: float) -> list[str]:
+def container_command(request: ProbeRequest, gpus: Sequence[str], name: str, arguments: Sequence[str]) -> list[str]:
     """Build the command that runs the probe in the image: with the GPUs, without a network, and with an input whose end is its own."""
     return [
         *("docker", "run", "--rm", "--interactive", "--name", name, "--label", "gpu.fleet=readiness"),
         *("--pull", "never", "--network", "none", "--shm-size", "1g"),
         *gpus,
         *("--volume", f"{request.folder}:/probe:ro", "--entrypoint", "python3"),
-        *(request.image, "/probe", *_arguments(request, seconds)),
+        *(request.image, "/probe", *arguments),
     ]
 
 
@@ -122,10 +151,6 @@ def _digest(image: str, deadline: Deadline) -> Reading[str]:
     return Reading.unreadable(told.complaint) if told.complaint else parse_digests(told.stdout, image)
 
 
-def _arguments(request: ProbeRequest, seconds: float) -> list[str]:
-    return ["--device", request.device, "--level", request.level, "--seconds", f"{seconds:.0f}", "--while-stdin"]
-
-
 @dataclass(frozen=True)
 class _Course:
     """One run of the probe."""
@@ -133,11 +158,13 @@ class _Course:
     request: ProbeRequest
     progress: Progress
     deadline: Deadline
+    watched: Watched
+    record: BurnInRecord | None
 
     def natively(self) -> Reading[Probe]:
         for python in (sys.executable, *_PYTHONS):
             if run([python, "-c", _FIND_TORCH], self.deadline.at_most(_INFO_S)).complaint == "":
-                completed = self._run(native_command(python, self.request, self.deadline.left - 1), self.deadline)
+                completed = self._run(native_command(python, self.request, self._arguments(self.deadline)), self.deadline)
                 return _result(completed, Reading.unsupported("not run in an image"))
         tried = ", ".join((sys.executable, *_PYTHONS))
         return Reading.unreadable(
@@ -157,7 +184,7 @@ class _Course:
             return Reading.unreadable(str(error))
         name = f"gpu-readiness-{secrets.token_hex(6)}"
         limit = self.deadline.at_most(self.deadline.left - min(_CLEAN_UP_S, self.deadline.left / 5))
-        completed = self._run(container_command(self.request, gpus, name, limit.left - 1), limit)
+        completed = self._run(container_command(self.request, gpus, name, self._arguments(limit)), limit)
         if completed.trouble:
             # The client is gone; the container may not be.
             removed = run(["docker", "rm", "--force", name], Deadline(_CLEAN_UP_S))
@@ -172,9 +199,18 @@ class _Course:
 
     def _run(self, command: Sequence[str], deadline: Deadline) -> Completed:
         self.progress.begin(self.request.level)
-        completed = supervise(command, deadline, lambda _line: None, self.progress.heed)
+        completed = supervise(command, deadline, self._heed, self.progress.heed)
         self.progress.note("done" if not completed.complaint else completed.complaint)
         return completed
+
+    def _arguments(self, limit: Deadline) -> list[str]:
+        return arguments(self.request, limit.left - 1, self.record)
+
+    def _heed(self, line: str) -> None:
+        """Take a sample of a burn-in."""
+        if self.record and line.startswith(_SAMPLE):
+            sample = json.loads(line)["burn_in"]
+            self.progress.note(self.record.add(sample, self.watched.take(sample["began"], sample["ended"])))
 
 
 def _result(completed: Completed, image: Reading[str]) -> Reading[Probe]:

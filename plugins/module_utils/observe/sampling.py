@@ -61,6 +61,30 @@ class Sampler:
         self._file.close()
 
 
+class Watched:
+    """What a sampler saw: of the samples of a burn-in only what they say together is kept."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        """Have seen nothing yet."""
+        self._sampler = sampler
+        self._seen: list[Sample] = []
+
+    def during(self, phases: Sequence[Phase]) -> Reading[tuple[Sampled, ...]]:
+        """Say what was seen in each part of the measurement."""
+        self._see()
+        return summarise(self._seen, phases)
+
+    def take(self, began: float, ended: float) -> tuple[Sampled, ...]:
+        """Say what was seen of each GPU in this time, and forget it."""
+        self._see()
+        found = summarise([sample for sample in self._seen if began <= sample.at <= ended], [Phase("burn_in", began, ended)])
+        self._seen = [sample for sample in self._seen if sample.at < began]
+        return found.value if found.is_known else ()
+
+    def _see(self) -> None:
+        self._seen += self._sampler.taken()
+
+
 def summarise(samples: Collection[Sample], phases: Sequence[Phase]) -> Reading[tuple[Sampled, ...]]:
     """Say for each GPU and each part of the measurement what was seen while that ran."""
     if not samples:

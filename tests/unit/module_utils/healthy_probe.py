@@ -7,6 +7,8 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import (
     Bandwidth,
+    BurnIn,
+    BurnInGpu,
     Collective,
     HostCopies,
     Matmul,
@@ -83,6 +85,21 @@ def samples(**of_gpu_3: Any) -> Reading[tuple[Sampled, ...]]:
     return known(tuple(sampled(index, phase, **(of_gpu_3 if index == 3 else {})) for phase in PHASES for index in range(COUNT)))
 
 
+def burn_in(**of_gpu_3: Any) -> Reading[BurnIn]:
+    """Make a whole burn-in; GPU 3 is changed."""
+    good: dict[str, Any] = {
+        "tflops": known(Spread(765.0, 775.0, 781.0)),
+        "wrong": 0,
+        "missing": "",
+        "temperature_c": known(Spread(48.0, 65.0, 69.0)),
+        "power_w": known(Spread(640.0, 695.0, 700.0)),
+        "clock_mhz": known(Spread(1700.0, 1755.0, 1980.0)),
+        "event_reasons": known({"0x4": 0.9}),
+    }
+    gpus = tuple(BurnInGpu(index, f"GPU-{index}", **{**good, **(of_gpu_3 if index == 3 else {})}) for index in range(COUNT))
+    return known(BurnIn(3600.0, 3598.7, "2026-01-01T00:00:00Z", 120, "", gpus, known(Spread(470.0, 474.0, 476.0)), 0, ""))
+
+
 def probe(**changes: Any) -> Probe:
     good = {
         "device": "cuda",
@@ -102,6 +119,7 @@ def probe(**changes: Any) -> Probe:
         "duration_s": 58.0,
         "image": Reading.unsupported("not measured in an image"),
         "sampled": samples(),
+        "burn_in": Reading.unsupported("only level burn_in does it"),
     }
     return Probe(**{**good, **changes})
 

@@ -1,5 +1,6 @@
 """Measures the GPUs of one node with plain PyTorch: `python3 probe --level standard`. Prints one line of JSON, and on stderr what it does.
 
+A burn-in prints such a line for each of its samples, too, before the result.
 One process per GPU, forked after `import torch` and before CUDA starts: a launcher such as torchrun would import it once for each.
 """
 
@@ -11,13 +12,13 @@ import os
 import signal
 import sys
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from measurement import Measurement
-from plan import LEVELS, STANDARD
+from measurement import BurnIn, Measurement
+from plan import BURN_IN, LEVELS, STANDARD
 from workers import end_with_stdin
 
-_RESERVE_S = 2.0
+_LIMIT_S, _RESERVE_S = 300.0, 2.0
 
 
 class StoppedError(Exception):
@@ -31,8 +32,10 @@ def main() -> None:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="what to measure (default cuda)")
     parser.add_argument("--level", choices=LEVELS, default=STANDARD, help="how thoroughly (default standard, about a minute)")
     parser.add_argument(
-        "--seconds", type=float, default=300.0, help="the time after which whatever still runs counts as hanging (default 300)"
+        "--seconds", type=float, help="the time after which whatever still runs counts as hanging (default 300, and the burn-in)"
     )
+    parser.add_argument("--burn-in-s", type=float, default=3600.0, help="how long level burn_in measures again and again (default 3600)")
+    parser.add_argument("--period-s", type=float, default=30.0, help="how far its samples are apart (default 30)")
     parser.add_argument("--while-stdin", action="store_true", help="end when standard input is closed")
     options = parser.parse_args()
     # GPUs in NVML's order; collectives within this node need no network, and a container may have none.
@@ -47,10 +50,12 @@ def main() -> None:
         sys.exit(f"found no PyTorch for {sys.executable} ({error}), expected an image or a Python that has it")
     except StoppedError as stopped:
         sys.exit(f"stopped by {stopped} before anything was measured")
-    measurement = Measurement(torch, options.level, start + options.seconds - _RESERVE_S, start)
+    burn_in = BurnIn(options.burn_in_s, options.period_s, _tell) if options.level == BURN_IN else None
+    limit = options.seconds or _LIMIT_S + (burn_in.seconds if burn_in else 0)
+    measurement = Measurement(torch, options.level, start + limit - _RESERVE_S, start)
     stopped_by = ""
     try:
-        measurement.run(options.device)
+        measurement.run(options.device, burn_in)
     except StoppedError as stopped:
         stopped_by = f"stopped by {stopped}"
     finally:
@@ -58,6 +63,12 @@ def main() -> None:
         if watcher:
             watcher.end()
     sys.stdout.write(json.dumps(measurement.result()) + "\n")
+
+
+def _tell(sample: dict[str, Any]) -> None:
+    """Print a sample at once: whatever comes after it, it has been measured."""
+    sys.stdout.write(json.dumps({"burn_in": sample}) + "\n")
+    sys.stdout.flush()
 
 
 def _stop(number: int, _frame: object) -> NoReturn:

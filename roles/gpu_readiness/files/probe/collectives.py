@@ -47,10 +47,12 @@ def join(torch: Any, device: Any, group: Group) -> None:
     )
 
 
-def measure(torch: Any, device: Any, group: Group, sizes: Sequence[int], seconds: float) -> list[dict[str, Any]]:
+def measure(  # noqa: PLR0913, PLR0917 - what is measured, by whom, for how long
+    torch: Any, device: Any, group: Group, sizes: Sequence[int], seconds: float, others: Sequence[str] = (REDUCE_SCATTER, ALL_GATHER)
+) -> list[dict[str, Any]]:
     """Measure an all-reduce of each size and the others of the largest that fits, after `join`; every process must ask for the same."""
     fitting = _fitting(torch, device, sizes)
-    wanted = [(ALL_REDUCE, size) for size in fitting] + [(name, fitting[-1]) for name in (REDUCE_SCATTER, ALL_GATHER)]
+    wanted = [(ALL_REDUCE, size) for size in fitting] + [(name, fitting[-1]) for name in others]
     return [_measure(torch, device, group, name, size, seconds / len(wanted)) for name, size in wanted]
 
 

@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,18 @@ _WORDS = {
     "memory": "memory bandwidth of all at once",
 }
 
+_PRODUCTS_PART = 0.85  # of a sample of a burn-in; the rest is for the all-reduce
+
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BurnIn:
+    """How long to burn in, how far samples are apart, and who is told of each."""
+
+    seconds: float
+    period_s: float
+    tell: Callable[[dict[str, Any]], None]
 
 
 class Measurement:
@@ -43,8 +55,8 @@ class Measurement:
         self._workers: list[Worker] = []
         self._lost: dict[int, str] = {}
 
-    def run(self, device: str) -> None:
-        """Measure everything."""
+    def run(self, device: str, burn_in: BurnIn | None) -> None:
+        """Measure everything; and then, for a burn-in, again and again."""
         scout = self._employ(tasks.scout(self.torch)) if device == "cuda" else None
         if scout:
             _progress("looking for GPUs")
@@ -66,6 +78,8 @@ class Measurement:
                 self._apart(part, timing.seconds[part])
             self._one_by_one("host", timing.seconds["host"])
             self._together(timing.sizes, timing.seconds["collectives"])
+            if burn_in:
+                self._again(burn_in, timing.sizes[-1])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -146,13 +160,23 @@ class Measurement:
         if _troubles(answers):
             self.collectives = {"unreadable": _troubles(answers)}
             return
-        # Of each, what the slowest rank saw counts, and it is right where it is right for all.
-        each = zip(*(answer["value"] for answer in answers))
-        self.collectives = {
-            "value": [
-                {**min(seen, key=lambda one: float(one["busbw_gb_s"])), "correct": all(one["correct"] for one in seen)} for seen in each
-            ]
-        }
+        self.collectives = {"value": _slowest(answers)}
+
+    def _again(self, burn_in: BurnIn, size: int) -> None:
+        """Burn in: matrix products on all at once, then an all-reduce, sample after sample, until the time is over."""
+        end = time.monotonic() + burn_in.seconds
+        while (left := end - time.monotonic()) > 0:
+            began, seconds = time.time(), min(left, burn_in.period_s)
+            products = _untimed(self._ask("matmul", [seconds * _PRODUCTS_PART], seconds))
+            reduced: Answer = {"unsupported": "no all-reduce here"}
+            if "value" in self.collectives:
+                answers = self._ask("all_reduce", [size, seconds * (1 - _PRODUCTS_PART)], seconds)
+                reduced = {"unreadable": _troubles(answers)} if _troubles(answers) else {"value": _slowest(answers)[0]}
+            ranks = [{"rank": number, "uuid": self.ranks[number]["uuid"], "matmul": each} for number, each in enumerate(products)]
+            ended = time.time()
+            burn_in.tell({"began": began, "ended": ended, "seconds": ended - began, "ranks": ranks, "allreduce": reduced})
+            if len(self._lost) == len(self.ranks):
+                return  # nobody is left to measure
 
     def _ask(self, name: str, arguments: list[Any], seconds: float = 0.0) -> list[Answer]:
         """Give all ranks an order, and collect their answers."""
@@ -182,7 +206,7 @@ class Measurement:
         if timed and any(answer["value"] is not None for answer in timed):
             began, ended = min(answer["began"] for answer in timed), max(answer["ended"] for answer in timed)
             self.phases.append({"name": name, "began": began, "ended": ended})
-        return [{key: value for key, value in answer.items() if key not in ("began", "ended")} for answer in answers]
+        return _untimed(answers)
 
     def _employ(self, work: Any) -> Worker:
         self._workers.append(Worker(work))
@@ -194,6 +218,16 @@ class Measurement:
 
     def _until(self, seconds: float) -> float:
         return min(self.end, time.monotonic() + seconds + _PATIENCE_S)
+
+
+def _untimed(answers: Sequence[Answer]) -> list[Answer]:
+    return [{key: value for key, value in answer.items() if key not in ("began", "ended")} for answer in answers]
+
+
+def _slowest(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """Of each collective, what the slowest rank saw counts, and it is right where it is right for all."""
+    each = zip(*(answer["value"] for answer in answers))
+    return [{**min(seen, key=lambda one: float(one["busbw_gb_s"])), "correct": all(one["correct"] for one in seen)} for seen in each]
 
 
 def _troubles(answers: Sequence[Answer]) -> str:

@@ -49,6 +49,7 @@ def rank(  # noqa: PLR0913 - who it is, on what, and how it meets the others
             "host": lambda seconds: host_copies.measure(torch, device, seconds),
             "join": lambda: collectives.join(torch, device, group),
             "collectives": lambda sizes, seconds: collectives.measure(torch, device, group, sizes, seconds),
+            "all_reduce": lambda size, seconds: collectives.measure(torch, device, group, [size], seconds, ()),
         }
         _obey(emit, wait, tasks)
 

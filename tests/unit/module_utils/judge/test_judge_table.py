@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from unit.module_utils.healthy_node import (
     NO,
     TABLES,
+    YES,
     absent,
     address,
     broken,
@@ -24,7 +26,7 @@ from unit.module_utils.healthy_node import (
     pci_device,
     xid,
 )
-from unit.module_utils.healthy_probe import collectives, cpu_probe, matmul, peers, probe, rank, ranks, samples
+from unit.module_utils.healthy_probe import burn_in, collectives, cpu_probe, matmul, peers, probe, rank, ranks, samples
 
 
 def bandwidth(gb_s: float, *, correct: bool = True) -> Any:
@@ -519,6 +521,37 @@ ROWS: dict[str, Row] = {
         {("allreduce", "node1", "fail", "investigate", True)},
         "not_ready",
     ),
+    "a whole burn-in": ({"probe": known(probe(burn_in=burn_in()))}, {}, set(), "ready"),
+    "a burn-in in which a GPU slowed down": (
+        {"probe": known(probe(burn_in=burn_in(tflops=known(Spread(730.0, 775.0, 781.0)))))},
+        {},
+        {("burn_in", GPU3, "fail", "investigate", False)},
+        "degraded",
+    ),
+    "a burn-in in which a GPU computed wrong": (
+        {"probe": known(probe(burn_in=burn_in(wrong=1)))},
+        {},
+        {("burn_in", GPU3, "fail", "replace", True)},
+        "not_ready",
+    ),
+    "a burn-in in which a GPU gave up": (
+        {"probe": known(probe(burn_in=burn_in(missing="no answer in time: it hangs")))},
+        {},
+        {("burn_in", GPU3, "error", "investigate", False)},
+        "unknown",
+    ),
+    "a burn-in with wrong sums": (
+        {"probe": known(probe(burn_in=known(replace(burn_in().value, allreduce_wrong=2))))},
+        {},
+        {("burn_in", "node1", "fail", "investigate", True)},
+        "not_ready",
+    ),
+    "a burn-in that was stopped": (
+        {"probe": known(probe(burn_in=known(replace(burn_in().value, done_s=1200.0))))},
+        {},
+        {("burn_in", "node1", "error", "investigate", False)},
+        "unknown",
+    ),
     "a probe that was stopped": (
         {"probe": known(probe(stopped="stopped by SIGTERM"))},
         {},
@@ -604,6 +637,43 @@ def test_a_cpu_figure_never_pretends_to_be_a_gpus() -> None:
         if finding.check in MEASURING and finding.status != "skip":
             assert "CPU, gloo: proves the path, not the GPUs" in finding.message
             assert finding.expected is None or finding.check == "probe"
+
+
+def told(check: str, **changes: Any) -> str:
+    findings, _verdict = judged(observation(**changes))
+    return next(finding.message for finding in findings if finding.check == check and finding.status == "fail")
+
+
+def test_slow_because_hot_is_another_thing_than_slow_without_a_cause() -> None:
+    slow = ranks(matmul=known(matmul(tflops=600.0)))
+    calm = told("matmul", probe=known(probe(ranks=slow)))
+    assert "600 TFLOP/s (bf16, 8192^3, spread 1 %), at 1755 MHz (1700 to 1980), 695 W (640 to 700), 63 °C (48 to 66)" in calm
+    assert "nothing that NVML tells explains it" in calm
+    hot = told("matmul", probe=known(probe(ranks=slow, sampled=samples(**HOT))))
+    assert "87 °C (60 to 89), software thermal slowdown in 80% of the time" in hot
+    assert "software thermal slowdown explains it: look at cooling" in hot
+    power = told("matmul", probe=known(probe(ranks=slow, sampled=samples(event_reasons=known({"0x80": 0.5})))))
+    assert "power brake explains it: look at the power supplies" in power
+
+
+def test_pairs_without_switches_are_held_against_their_other_way() -> None:
+    """As on a machine without NVSwitches, where some pairs are far apart: that is no fault, and one way that is slow is."""
+    apart = {"gpus": {index: {"fabric": absent} for index in range(8)}}
+    slow = [replace(copy, gb_s=20.0) if {copy.source, copy.target} == {0, 7} else copy for copy in peers().value]
+    findings, verdict = judged(observation(**apart, probe=known(probe(peers=known(tuple(slow))))))
+    assert verdict == "ready"
+    assert "0.5 of the other way's 20" in str(next(finding.source for finding in findings if finding.check == "peer_copies"))
+    one_way = [replace(copy, gb_s=8.0) if (copy.source, copy.target) == (7, 0) else copy for copy in slow]
+    findings, verdict = judged(observation(**apart, probe=known(probe(peers=known(tuple(one_way))))))
+    failed = [finding.subject.to_plain() for finding in findings if finding.status == "fail"]
+    assert failed == [{"kind": "pair", "id": f"{address(7)} -> {address(0)}"}]
+
+
+def test_a_slice_of_a_gpu_is_not_held_against_a_whole_ones_figures() -> None:
+    findings, _verdict = judged(observation(gpus={3: {"mig_enabled": known(YES)}}, probe=measured(memory=bandwidth(2900.0))))
+    (found,) = (finding for finding in findings if finding.check == "memory_bandwidth" and finding.subject.id == GPU3)
+    assert "partitioned (MIG)" in str(found.source)
+    assert found.expected == {"minimum": pytest.approx(2840), "unit": "GB/s"}  # by its peers alone
 
 
 def test_an_unknown_gpu_is_judged_by_its_peers() -> None:

@@ -56,7 +56,8 @@ def docker(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str, info: str = 
 
 
 def test_the_container_gets_gpus_and_no_network() -> None:
-    command = observed.container_command(request(Path("/tmp/kit/probe")), ["--device", "nvidia.com/gpu=all"], "gpu-readiness-1", 59.6)
+    asked = request(Path("/tmp/kit/probe"))
+    command = observed.container_command(asked, ["--device", "nvidia.com/gpu=all"], "gpu-readiness-1", observed.arguments(asked, 59.6))
     assert " ".join(command) == (
         "docker run --rm --interactive --name gpu-readiness-1 --label gpu.fleet=readiness --pull never --network none --shm-size 1g "
         "--device nvidia.com/gpu=all --volume /tmp/kit/probe:/probe:ro --entrypoint python3 "
@@ -65,7 +66,8 @@ def test_the_container_gets_gpus_and_no_network() -> None:
 
 
 def test_the_native_command() -> None:
-    command = observed.native_command("/opt/python", request(Path("/tmp/kit/probe"), "native"), 30)
+    asked = request(Path("/tmp/kit/probe"), "native")
+    command = observed.native_command("/opt/python", asked, observed.arguments(asked, 30))
     assert command == ["/opt/python", "/tmp/kit/probe", "--device", "cuda", "--level", "quick", "--seconds", "30", "--while-stdin"]
 
 
@@ -194,6 +196,25 @@ def test_on_the_cpu_nobody_can_be_disturbed(tmp_path: Path, monkeypatch: pytest.
     docker(tmp_path, monkeypatch, f"cat {tmp_path}/result")
     busy = observation(gpus={3: {"processes": known((GpuProcess(4711, "python3", UNKNOWN, LIVES),))}}).nvml
     assert observed.observe(replace(request(tmp_path), device="cpu"), Calm, busy, Deadline(20), tmp_path).is_known
+
+
+def test_a_burn_in_is_written_down_as_it_goes_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    product = {"value": {"tflops": 780.0, "correct": True}}
+    ranks = [{"rank": 0, "uuid": "GPU-0", "matmul": product}]
+    sample = {"began": 0.0, "ended": 60.0, "seconds": 60.0, "ranks": ranks, "allreduce": {"unsupported": "one GPU"}}
+    (tmp_path / "sample").write_text(json.dumps({"burn_in": sample}) + "\n")
+    docker(tmp_path, monkeypatch, f"cat {tmp_path}/sample {tmp_path}/result")
+    path = tmp_path / "burn_in.jsonl"
+    asked = replace(request(tmp_path), level="burn_in", burn_in=observed.BurnInRequest(120, path, anew=False))
+    left = []
+    for _ in range(2):
+        found = observed.observe(asked, Calm, observation().nvml, Deadline(20), tmp_path).value.burn_in.value
+        left.append(found.asked_s - found.done_s)
+    assert left == [60, 0]
+    assert len(path.read_text().splitlines()) == 3
+    runs = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("run ")]
+    assert [line.partition("--burn-in-s ")[2] for line in runs] == ["120 --period-s 30", "60 --period-s 30"]
+    assert "burn-in, 120 of 120 s, 780 to 780 TFLOP/s" in (tmp_path / "run/gpu-fleet/progress").read_text()
 
 
 def test_who_waits_sees_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

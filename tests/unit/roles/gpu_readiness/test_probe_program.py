@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -216,6 +217,22 @@ def test_a_stop_ends_every_process_and_tells_what_was_measured(how: str) -> None
     assert result.collectives.why == "not reached: stopped by SIGTERM"
     with pytest.raises(ProcessLookupError):
         os.killpg(running.pid, 0)
+
+
+@needs_torch
+def test_a_burn_in_tells_its_samples_at_once_and_ends_when_told() -> None:
+    command = [sys.executable, str(PROBE), "--device", "cpu", "--level", "burn_in", "--burn-in-s", "300", "--period-s", "0.5"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert running.stdout is not None
+    samples = [json.loads(running.stdout.readline())["burn_in"] for _ in range(2)]
+    running.send_signal(signal.SIGINT)
+    result = parse(running.communicate(timeout=20)[0]).value
+    assert (result.stopped, result.level) == ("stopped by SIGINT", "burn_in")
+    assert all(rank.matmul.is_known for rank in result.ranks)
+    for sample in samples:
+        assert sample["began"] < sample["ended"] <= sample["began"] + sample["seconds"] + 0.001
+        assert all(rank["matmul"]["value"]["correct"] for rank in sample["ranks"])
+        assert len(result.ranks) == 1 or sample["allreduce"]["value"]["correct"]
 
 
 def test_without_pytorch_it_says_what_is_missing() -> None:
