@@ -71,6 +71,11 @@ class Child:
             _work_and_leave(work, sink, deadline)
         os.close(sink)
 
+    def end(self) -> None:
+        """End the child before it is done; what it handed over is lost."""
+        os.close(self._source)
+        end_process(self._pid)
+
     def collect(self) -> tuple[list[Any], str]:
         """Return the items that came in time, and what went wrong (empty when the work was done)."""
         try:
@@ -87,12 +92,12 @@ class Child:
             else:
                 done, trouble = True, item
         if done:
-            _reap(self._pid, _GRACE_S)
+            reap(self._pid, _GRACE_S)
             return items, trouble
-        status = _reap(self._pid, _GRACE_S if ended else 0.0)
+        status = reap(self._pid, _GRACE_S if ended else 0.0)
         if status is not None:
             return items, f"the reading process ended early ({_ending(status)})"
-        return items, f"no answer within {self._deadline.seconds:.1f} s{_end(self._pid)}"
+        return items, f"no answer within {self._deadline.seconds:.1f} s{end_process(self._pid)}"
 
 
 def run(command: Sequence[str], deadline: Deadline, environment: Mapping[str, str] | None = None) -> Completed:
@@ -117,9 +122,9 @@ def run(command: Sequence[str], deadline: Deadline, environment: Mapping[str, st
     finally:
         for stream in streams:
             stream.close()
-    status = _reap(process.pid, deadline.at_most(_GRACE_S).left if ended else 0.0)
+    status = reap(process.pid, deadline.at_most(_GRACE_S).left if ended else 0.0)
     if status is None:
-        trouble = f"{command[0]} gave no answer within {deadline.seconds:.1f} s{_end(process.pid, group=True)}"
+        trouble = f"{command[0]} gave no answer within {deadline.seconds:.1f} s{end_process(process.pid, group=True)}"
         process.returncode = -signal.SIGKILL
         return Completed(-1, stdout, stderr, trouble)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -168,7 +173,7 @@ def _read(buffers: dict[int, bytearray], deadline: Deadline) -> tuple[dict[int, 
     return buffers, True
 
 
-def _reap(pid: int, seconds: float) -> int | None:
+def reap(pid: int, seconds: float) -> int | None:
     """Return the child's wait status, or None when it has not ended within `seconds`."""
     end = time.monotonic() + seconds
     while True:
@@ -183,13 +188,13 @@ def _reap(pid: int, seconds: float) -> int | None:
         time.sleep(0.002)
 
 
-def _end(pid: int, *, group: bool = False) -> str:
-    """Kill a child; say so where even that does not end it."""
+def end_process(pid: int, *, group: bool = False) -> str:
+    """Kill a child; what is returned says so where even that does not end it."""
     try:
         (os.killpg if group else os.kill)(pid, signal.SIGKILL)
     except OSError:
         return ""
-    return "" if _reap(pid, _GRACE_S) is not None else f"; process {pid} cannot be killed, it is stuck in the kernel"
+    return "" if reap(pid, _GRACE_S) is not None else f"; process {pid} cannot be killed, it is stuck in the kernel"
 
 
 def _ending(status: int) -> str:

@@ -16,6 +16,8 @@ _VERSION = re.compile(r"\d+(\.\d+)*")
 _DRIVER_VERSION = re.compile(r"\d{3}(\.\d+){0,2}")
 _PCIE_WIDTHS = (1, 2, 4, 8, 12, 16, 32)
 _LOWEST_FRACTION = 0.3  # a gate below that fails nothing
+_HIGHEST_OF_A_PEAK = 0.95  # nothing that is measured reaches more of a physical limit
+_STRAGGLER_PERCENT = (1, 50)
 _TEMPERATURES = (30, 120)
 _GIB = (0.01, 1e6)
 _GB_S = (1, 1e4)
@@ -61,6 +63,8 @@ class Expectation:
     infiniband_rate_gb_s: float | None = None
     gpudirect_rdma: bool | None = None
     peer_to_peer: bool | None = None
+    straggler_percent: float = 5.0
+    peak_fraction: float = 0.7
 
 
 KEYS = tuple(field.name for field in fields(Expectation))
@@ -203,4 +207,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "infiniband_rate_gb_s": _number(*_GB_S),
     "gpudirect_rdma": _flag,
     "peer_to_peer": _flag,
+    "straggler_percent": _number(*_STRAGGLER_PERCENT),
+    "peak_fraction": _number(_LOWEST_FRACTION, _HIGHEST_OF_A_PEAK),
 }

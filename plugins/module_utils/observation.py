@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, GpuProcess, NvlinkError, SpareRows
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import Probe
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_system import System
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
@@ -180,57 +181,6 @@ class Nvml:
     library_version: Reading[str]
     gpus: Reading[tuple[Gpu, ...]]
     cuda_version: Reading[str]  # the newest that this driver knows
-
-
-@dataclass(frozen=True)
-class Matmul:
-    """A measured matrix product on one GPU (or on the CPU in its place)."""
-
-    tflops: float
-    spread_percent: float
-    dtype: str
-    size: int
-    correct: bool
-    worst_error: float
-
-
-@dataclass(frozen=True)
-class Rank:
-    """One process of the probe and what it measured."""
-
-    rank: int
-    uuid: str
-    name: str
-    matmul: Reading[Matmul]
-
-
-@dataclass(frozen=True)
-class AllReduce:
-    """A measured all-reduce between all the processes of the probe; GB/s are decimal."""
-
-    busbw_gb_s: float
-    algbw_gb_s: float
-    bytes: int
-    dtype: str
-    ranks: int
-    correct: bool
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The measured workloads. `device` is `cuda` or `cpu`; on the CPU the figures prove the path and nothing about GPUs."""
-
-    device: str
-    device_reason: str
-    backend: str
-    torch_version: str
-    cuda_version: str
-    nccl_version: str
-    gpus_seen: int
-    ranks: tuple[Rank, ...]
-    allreduce: Reading[AllReduce]
-    duration_s: float
-    image: Reading[str]  # the digest of the image that it ran in
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,19 @@ from ansible_collections.gpu.fleet.plugins.module_utils.history import EMPTY, af
 from ansible_collections.gpu.fleet.plugins.module_utils.judge import history as flapping
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import judge
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation, Snapshot
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.burn_in import FILE as BURN_IN_FILE
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.node import observe
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.probe import ProbeRequest
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.probe import BurnInRequest, ProbeRequest
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import verdict
 
-PASSIVE, ACTIVE = "passive", "active"
+PASSIVE, QUICK, STANDARD, BURN_IN = "passive", "quick", "standard", "burn_in"
+_OTHER_WORDS = {"active": STANDARD}
+LEVELS = (PASSIVE, *_OTHER_WORDS, QUICK, STANDARD, BURN_IN)
 FLAP_WINDOW_S = 3600.0
+BURN_IN_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,19 @@ class Request:
     timeout_s: float
     expectation: Expectation
     memory: Memory
+    burn_in_s: float = BURN_IN_S
 
 
 def measure(
     request: Request, bindings: Callable[[], Any], tables: Tables, probe: Path | None = None, root: Path = Path("/")
 ) -> dict[str, Any]:
-    """Measure this node; it is left as it was found, but for its history. Level active needs the folder of the probe."""
+    """Measure this node; it is left as it was found, but for its history. Every level but passive needs the folder of the probe."""
     start = time.monotonic()
-    active = request.level == ACTIVE
+    active = request.level != PASSIVE
     asked = _probe_request(request, probe) if active else None
     before = history_file.load(request.memory.path) if request.memory.path else history_file.Loaded(EMPTY)
-    observation = observe(bindings, Deadline(request.timeout_s), asked, root, _previous(request.memory, before))
+    deadline = Deadline(request.timeout_s + (request.burn_in_s if asked and asked.burn_in else 0.0))
+    observation = observe(bindings, deadline, asked, root, _previous(request.memory, before))
     if request.memory.recovered:
         observation = recovery.declared(observation)
     findings = judge(observation, request.expectation, tables, active=active)
@@ -72,8 +78,12 @@ def measure(
 
 def _probe_request(request: Request, probe: Path | None) -> ProbeRequest:
     if probe is None:
-        raise ValueError("found no folder of the probe, expected one: level active measures with it")
-    return ProbeRequest(request.runtime, request.image, request.expectation.probe_device, probe)
+        raise ValueError(f"found no folder of the probe, expected one: level {request.level} measures with it")
+    level = _OTHER_WORDS.get(request.level, request.level)
+    memory = request.memory
+    path = memory.path.with_name(BURN_IN_FILE) if memory.path and memory.keep else None
+    burn_in = BurnInRequest(request.burn_in_s, path, memory.recovered) if level == BURN_IN else None
+    return ProbeRequest(request.runtime, request.image, request.expectation.probe_device, level, probe, burn_in)
 
 
 def _previous(memory: Memory, before: history_file.Loaded) -> Reading[Snapshot]:

@@ -10,8 +10,10 @@ version_added: 0.1.0
 description:
   - Reads the node's GPUs (through NVML, the PCI bus, the kernel log, the device nodes), judges what it read against what the
     inventory and NVIDIA's published figures say it should be, and gives one verdict with the findings that it rests on.
-  - At level V(active) it also measures a matrix product on every GPU and an all-reduce between them, with the PyTorch of
-    the fleet's image (O(runtime=container)) or of the node (O(runtime=native)).
+  - At every level but V(passive) it also measures, with the PyTorch of the fleet's image (O(runtime=container)) or of the node
+    (O(runtime=native)) - matrix products (bf16, and fp8 where the GPU has it), memory bandwidth, copies between host and GPU and
+    between GPUs, and collectives between them - and whether each result is right. NVML is asked meanwhile for clocks, power,
+    temperature and what holds clocks down.
   - What could not be measured is a finding with status V(error), and the verdict is then never V(ready). A node that is not ready is a
     result and not a failure of this module, which fails for bad arguments only.
   - It changes nothing on the node but its own history (O(history)), pulls no image, and kills nobody's process.
@@ -19,9 +21,12 @@ options:
   level:
     description:
       - V(passive) reads, in less than a second on most nodes.
-      - V(active) also measures. It takes up to a minute and uses the GPUs fully, so run it where no job is running.
+      - V(quick) also measures, in about 15 seconds. V(standard) measures longer, in about a minute, so that heat shows, and more
+        sizes. V(active) is another word for V(standard).
+      - V(burn_in) measures as V(standard) does, and then again and again for O(burn_in_s).
+      - Measuring uses the GPUs fully, so run it where no job is running. Where a process uses a GPU, nothing is measured.
     type: str
-    choices: [passive, active]
+    choices: [passive, active, quick, standard, burn_in]
     default: passive
   expectation:
     description:
@@ -57,11 +62,13 @@ options:
         description: The highest temperature of a GPU, in degrees Celsius. Without it, 5 below the GPU's own slowdown threshold.
         type: float
       gate_fraction:
-        description: The part of a reference figure that a measured one must reach, from 0.3 to 1. Without it 0.9.
+        description:
+          - The part of a published measured figure (matrix product, all-reduce) that a measured one must reach, from 0.3 to 1.
+            Without it 0.9.
         type: float
       probe_device:
         description:
-          - What the probe of level V(active) must run on. Without it V(cuda).
+          - What the probe must run on. Without it V(cuda).
           - V(cpu) is for nodes whose GPUs are simulated; it proves the path (image, container, processes), and says so.
         type: str
         choices: [cuda, cpu]
@@ -136,9 +143,19 @@ options:
           - V(false) is for a node whose GPUs and adapters need not reach each other over PCI Express, and does not judge access
             control (ACS) and the IOMMU.
         type: bool
+      straggler_percent:
+        description:
+          - How much slower than the median of the node's GPUs one of them may be, in percent, from 1 to 50 (matrix product and memory
+            bandwidth). Without it 5.
+        type: float
+      peak_fraction:
+        description:
+          - The part of a physical peak (memory bandwidth, PCI Express link, NVLinks through NVSwitches) that a measured rate must
+            reach, from 0.3 to 0.95. Without it 0.7.
+        type: float
   runtime:
     description:
-      - Where the probe of level V(active) finds PyTorch. V(container) runs O(image) with C(docker run), without a network.
+      - Where the probe finds PyTorch. V(container) runs O(image) with C(docker run), without a network.
       - V(native) uses the first Python of the node that has PyTorch (Ansible's own, then C(python3) in the path).
     type: str
     choices: [container, native]
@@ -146,11 +163,19 @@ options:
   image:
     description:
       - The image that the probe runs in, by tag or by digest. It must be on the node.
-      - Needed when O(level=active) and O(runtime=container).
+      - Needed when O(runtime=container), at every level but V(passive).
     type: str
+  burn_in_s:
+    description:
+      - How long V(burn_in) measures again and again, in seconds. Its samples are written to C(burn_in.jsonl) beside O(history).
+      - One that was stopped is an V(error), judged by what it measured, and goes on where it was when asked for again within a week, on
+        the same GPUs. O(recovered) starts it anew.
+    type: float
+    default: 3600
   timeout_s:
     description:
-      - The time for everything, in seconds. Whatever has not answered by then, a hung driver included, is a finding with status V(error).
+      - The time for everything but the burn-in, in seconds. Whatever has not answered by then, a hung driver included, is a finding with
+        status V(error).
     type: float
     default: 120
   history:
@@ -184,6 +209,9 @@ notes:
   - The node needs Python 3.9 or later and nothing else. NVML's bindings, the reference tables and the probe are brought from the
     controller by the action plugin of the same name, which needs the Python package C(nvidia-ml-py) there.
   - It loads the C(libnvidia-ml.so.1) that the node's loader finds.
+  - What the probe is doing it writes to C(/run/gpu-fleet/progress) on the node, for who waits.
+  - The probe ends with this module, whether that is told to end (SIGTERM, SIGINT, SIGHUP), is killed, or loses its connection; what
+    was measured by then is judged, and the rest has status V(error).
   - It runs without root. What root alone may read, such as the kernel log on many systems, is then a finding with status V(error).
   - The variable C(gpu_readiness_reference_table) may name a reference table of GPUs of your own on the controller, a copy of the role's
     C(files/gpu_reference.csv) with your rows.
@@ -209,7 +237,7 @@ EXAMPLES = r"""
 
 - name: Measure the GPUs with the fleet's image
   gpu.fleet.gpu_readiness:
-    level: active
+    level: standard
     image: registry.example:5000/pytorch/pytorch:2.7.1-cuda12.6-cudnn9-runtime
     expectation:
       torch_version: "2.7.1"
@@ -217,7 +245,7 @@ EXAMPLES = r"""
 
 - name: Measure the GPUs with the node's own PyTorch
   gpu.fleet.gpu_readiness:
-    level: active
+    level: quick
     runtime: native
 """
 
@@ -312,10 +340,10 @@ from ansible_collections.gpu.fleet.plugins.module_utils.archive import compile_o
 compile_once()
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
 from ansible_collections.gpu.fleet.plugins.module_utils.kit import unpack
-from ansible_collections.gpu.fleet.plugins.module_utils.readiness import Memory, Request, measure
+from ansible_collections.gpu.fleet.plugins.module_utils.readiness import BURN_IN_S, LEVELS, PASSIVE, Memory, Request, measure
 
 OPTIONS = {
-    "level": {"type": "str", "choices": ["passive", "active"], "default": "passive"},
+    "level": {"type": "str", "choices": list(LEVELS), "default": PASSIVE},
     "expectation": {
         "type": "dict",
         "options": {
@@ -348,10 +376,13 @@ OPTIONS = {
             "infiniband_rate_gb_s": {"type": "float"},
             "gpudirect_rdma": {"type": "bool"},
             "peer_to_peer": {"type": "bool"},
+            "straggler_percent": {"type": "float"},
+            "peak_fraction": {"type": "float"},
         },
     },
     "runtime": {"type": "str", "choices": ["container", "native"], "default": "container"},
     "image": {"type": "str"},
+    "burn_in_s": {"type": "float", "default": BURN_IN_S},
     "timeout_s": {"type": "float", "default": 120},
     "history": {"type": "str", "default": "/var/lib/gpu-fleet/history.json"},
     "flap_window_s": {"type": "float", "default": 3600},
@@ -366,10 +397,12 @@ def main() -> None:
     given = module.params
     if not given["_kit"]:
         module.fail_json(msg="found no kit, expected the one that the action plugin brings: call this module as gpu.fleet.gpu_readiness")
-    if given["level"] == "active" and given["runtime"] == "container" and not given["image"]:
-        module.fail_json(msg="image: found none, expected the image to run the probe in (level active, runtime container)")
+    if given["level"] != PASSIVE and given["runtime"] == "container" and not given["image"]:
+        module.fail_json(msg="image: found none, expected the image to run the probe in (runtime container)")
     if not given["timeout_s"] > 0:
         module.fail_json(msg=f"timeout_s: found {given['timeout_s']}, expected more than 0 seconds")
+    if not given["burn_in_s"] > 0:
+        module.fail_json(msg=f"burn_in_s: found {given['burn_in_s']}, expected more than 0 seconds")
     if not given["flap_window_s"] >= 0:
         module.fail_json(msg=f"flap_window_s: found {given['flap_window_s']}, expected 0 seconds or more")
     if given["history"] and not Path(given["history"]).is_absolute():
@@ -387,7 +420,9 @@ def main() -> None:
         keep=not module.check_mode,
         recovered=given["recovered"],
     )
-    request = Request(given["level"], given["runtime"], given["image"] or "", given["timeout_s"], expectation, memory)
+    request = Request(
+        given["level"], given["runtime"], given["image"] or "", given["timeout_s"], expectation, memory, burn_in_s=given["burn_in_s"]
+    )
     module.exit_json(changed=False, readiness=measure(request, kit.bindings, tables, kit.probe))
 
 

@@ -6,8 +6,9 @@ import itertools
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation, parse
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import ACTIONS
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.host_copies import link_peak
 from ansible_collections.gpu.fleet.plugins.module_utils.nvlink_rule import Bits, NvlinkRule
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import TABLES as TABLE_FILES
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GpuReference, XidMeaning, load
@@ -32,6 +33,28 @@ def test_gates_can_be_passed_and_can_be_failed(row: GpuReference) -> None:
         assert gate > row.nvlink_peak_gb_s_per_direction * LOWEST
         if float(row.sm) < NVLS_SM:
             assert row.allreduce_busbw_gb_s < row.nvlink_peak_gb_s_per_direction
+
+
+@pytest.mark.parametrize("row", TABLES.gpus, ids=lambda row: row.gpu)
+@pytest.mark.parametrize("fraction", [Expectation().peak_fraction, 0.95])
+def test_gates_of_physical_peaks_lie_below_them(row: GpuReference, fraction: float) -> None:
+    assert parse({"peak_fraction": fraction}).peak_fraction == fraction
+    link = link_peak(row.pcie_gen, row.pcie_width)
+    assert link is not None, "no gate for the copies between host and GPU"
+    for peak in (row.memory_peak_gb_s, link, row.nvlink_peak_gb_s_per_direction):
+        assert peak == 0 or peak * LOWEST < peak * fraction < peak
+    if row.nvlink_links:
+        assert row.nvlink_peak_gb_s_per_direction < row.memory_peak_gb_s  # what a link carries, memory has to give
+
+
+def test_no_fraction_of_a_peak_can_be_asked_for_that_nothing_reaches() -> None:
+    with pytest.raises(ValueError, match=r"peak_fraction: found 1, expected a number from 0\.3 to 0\.95"):
+        parse({"peak_fraction": 1})
+
+
+@pytest.mark.parametrize(("generation", "lanes", "peak"), [(3, 16, 15.75), (4, 16, 31.5), (5, 16, 63.0), (5, 8, 31.5), (6, 16, 121.0)])
+def test_a_pcie_link_carries_what_its_standard_says(generation: int, lanes: int, peak: float) -> None:
+    assert link_peak(generation, lanes) == pytest.approx(peak, rel=0.001)
 
 
 @pytest.mark.parametrize("row", TABLES.gpus, ids=lambda row: row.gpu)

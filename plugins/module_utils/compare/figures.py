@@ -21,6 +21,16 @@ _NORMAL = 1.4826
 _DEVIATIONS = 5.0  # of a million healthy GPUs, not one is so slow by chance
 _LEAST, _MOST = 0.05, 0.3  # part of the median: less is noise however alike the others are, more no spread excuses
 _VALUES, _NODES = 3, 2  # with fewer there is nothing to compare with
+# Where the conditions of a check's figures stand in what the probe measured, and how they are written.
+_OF_A_RANK = {
+    "matmul": ("matmul", "{dtype} {size}^3"),
+    "matmul_fp8": ("matmul_fp8", "{dtype} {size}^3"),
+    "memory_bandwidth": ("memory", "{bytes} bytes"),
+    "host_to_device": ("host", "{bytes} bytes"),
+    "device_to_host": ("host", "{bytes} bytes"),
+}
+_COLLECTIVES = {"allreduce": "all_reduce", "reduce_scatter": "reduce_scatter", "all_gather": "all_gather"}
+_GROUP = "{ranks} ranks with {bytes} bytes {dtype}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def _figures(node: Node) -> Iterator[Figure]:
     probe = known(node.observation, "probe")
     if not isinstance(probe, dict) or probe.get("device") != "cuda":
         return
-    conditions, everywhere = _conditions(probe), ", ".join(models(node.observation))
+    everywhere = ", ".join(models(node.observation))
     gpus = known(node.observation, "nvml", "gpus")
     by_address = {str(known(gpu, "pci_bus_id")): str(known(gpu, "name")) for gpu in gpus} if isinstance(gpus, list) else {}
     for finding in node.findings:
@@ -85,19 +95,30 @@ def _figures(node: Node) -> Iterator[Figure]:
         if quantity and quantity.unit.endswith("/s") and finding.status in (PASS, FAIL) and everywhere:
             model = by_address.get(finding.subject.id, everywhere) if finding.subject.kind == "gpu" else everywhere
             failed = finding.status == FAIL
-            yield Figure(node.name, finding.check, finding.subject, quantity.value, quantity.unit, model, conditions, failed)
+            yield Figure(
+                node.name, finding.check, finding.subject, quantity.value, quantity.unit, model, _conditions(probe, finding.check), failed
+            )
 
 
-def _conditions(probe: Any) -> str:
-    """Write what the figures depend on besides the GPU."""
-    together = known(probe, "allreduce")
-    ranks = probe.get("ranks")
-    products = [known(rank, "matmul") for rank in ranks] if isinstance(ranks, list) else []
-    shapes = {f"{each.get('dtype')} {each.get('size')}^3" for each in products if isinstance(each, dict)}
-    said = [*sorted(shapes)]
-    if isinstance(together, dict):
-        said.append(f"{together.get('ranks')} ranks with {together.get('bytes')} bytes {together.get('dtype')}")
-    return "; ".join(said)
+def _conditions(probe: Any, check: str) -> str:
+    """Write what the figures of a check depend on besides the GPU. Of what no condition is known here, the level is one."""
+    ranks = [each for each in _list(probe.get("ranks")) if isinstance(each, dict)]
+    if check in _OF_A_RANK:
+        part, said = _OF_A_RANK[check]
+        return _said([known(rank, part) for rank in ranks], said)
+    if check in _COLLECTIVES:
+        return _said([each for each in _list(known(probe, "collectives")) if each.get("operation") == _COLLECTIVES[check]][-1:], _GROUP)
+    if check == "peer_copies":
+        return f"{len(ranks)} GPUs, {_said(_list(known(probe, 'peers')), '{bytes} bytes')}"
+    return f"level {probe.get('level')}"
+
+
+def _said(measured: Iterable[Any], words_for_one: str) -> str:
+    return "; ".join(sorted({words_for_one.format_map(each) for each in measured if isinstance(each, dict)}))
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _of_node(

@@ -16,7 +16,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.fabric.agent_process imp
     native_command,
 )
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.status import Status
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.probe import CONTAINER, engine_gpus, python_with_torch
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.runtime import CONTAINER, engine_gpus, python_with_torch
 
 START_S = 90.0  # for a container to start and PyTorch to be imported, on a busy machine
 

@@ -17,6 +17,11 @@ _BAD = {
 }
 
 
+def held_down() -> list[tuple[int, str, str]]:
+    """List what should not hold clocks down: the bit of the clock event reasons, its name, and what to do about it."""
+    return [(bit, name, advice) for bit, (name, advice) in _BAD.items()]
+
+
 def event_reasons(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
     """Require that the clocks are not held down by heat or by the power supply."""
 

@@ -1,6 +1,6 @@
 """PCI Express: does the link run at its whole width and speed, and without repeating what it sends.
 
-The generation falls when a GPU is idle, and is therefore judged on a busy one only.
+The generation falls when a GPU is idle, and is therefore judged on a busy one only: one that works now, or that the probe had copy data.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, at_most, quantity
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.counters import FIRST, minutes, rise
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.measured import HOST_PHASE
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
@@ -59,9 +60,11 @@ def generation(observation: Observation, expectation: Expectation, _tables: Tabl
         if wanted is not None and most.value < wanted:
             return _slow(about, f"a PCIe link that allows generation {most.value}", most.value, wanted, SOURCE)
         both = "what GPU and slot allow"
-        if _busy(gpu) and now.value < most.value:
-            return _slow(about, f"PCIe generation {now.value} under load", now.value, most.value, both)
-        told = f"PCIe generation {most.value}{_slot(gpu)}" + ("" if _busy(gpu) else ", judged by what is possible since it falls when idle")
+        loaded = _under_load(gpu, observation)
+        if loaded is not None and loaded < most.value:
+            return _slow(about, f"PCIe generation {loaded} under load", loaded, most.value, both)
+        idle = ", judged by what is possible since it falls when idle" if loaded is None else ", also under load"
+        told = f"PCIe generation {most.value}{_slot(gpu)}{idle}"
         return about.passed(told, observed=most.value, expected=wanted or most.value, source=both if wanted is None else SOURCE)
 
     return over_gpus("pcie_generation", observation, judge)
@@ -105,6 +108,18 @@ def _slow(about: About, found: str, now: int, wanted: int, source: str) -> Findi
         action="investigate",
         kills_job=False,
     )
+
+
+def _under_load(gpu: Gpu, observation: Observation) -> int | None:
+    """Return the lowest generation at which the link ran while it had something to carry; None where it was never seen so."""
+    probe = observation.probe.value if observation.probe.is_known else None
+    sampled = probe.sampled.value if probe and probe.device == "cuda" and probe.sampled.is_known else ()
+    seen = [
+        int(each.pcie_generation.value.high)  # it rises within moments
+        for each in sampled
+        if gpu.uuid.is_known and (each.uuid, each.phase) == (gpu.uuid.value, HOST_PHASE) and each.pcie_generation.is_known
+    ]
+    return min([*seen, *([gpu.pcie_generation.value] if _busy(gpu) else [])], default=None)
 
 
 def _busy(gpu: Gpu) -> bool:

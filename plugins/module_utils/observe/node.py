@@ -39,7 +39,7 @@ def observe(
     seen = gpus.result()
     around = machine.result()
     nodes = _guarded(lambda: device_nodes.observe(root))
-    not_asked: Reading[Any] = Reading.unsupported("not asked for: the probe runs at level active")
+    not_asked: Reading[Any] = Reading.unsupported("not asked for: level passive runs no probe")
     return Observation(
         schema=SCHEMA,
         measured_at=measured_at,
@@ -49,7 +49,7 @@ def observe(
         nvml=seen,
         device_nodes=nodes,
         kernel_log=log,
-        probe=_guarded(lambda: probe.observe(request, deadline)) if request else not_asked,
+        probe=_guarded(lambda: probe.observe(request, bindings, seen, deadline, root)) if request else not_asked,
         previous=previous,
         system=around,
     )

@@ -4,56 +4,112 @@ from __future__ import annotations
 
 import json
 import secrets
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Completed, Deadline, run
-from ansible_collections.gpu.fleet.plugins.module_utils.gpu_container import gpu_options
-from ansible_collections.gpu.fleet.plugins.module_utils.observation import Probe
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Nvml
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import BurnIn, Probe
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.burn_in import BurnInRecord
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.progress import Progress
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.runtime import CONTAINER, engine_gpus, python_with_torch
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.sampling import Sampler, Watched
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.supervised import supervise
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
-CONTAINER, NATIVE = "container", "native"
-INFO = ("docker", "info", "--format", "{{json .}}")
-
 _INFO_S = 15.0
 _CLEAN_UP_S = 10.0
-_FIND_TORCH = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
-_PYTHONS = ("python3", "/opt/conda/bin/python3", "/opt/venv/bin/python3")
+_SAMPLE_S, _BURN_IN_SAMPLE_S = 0.25, 1.0
+_SAMPLE = '{"burn_in": '  # so begins the probe's line for a sample
+_NAMED = 8
+
+
+@dataclass(frozen=True)
+class BurnInRequest:
+    """How long to burn in, where that is written down (None is nowhere), and whether it must start anew."""
+
+    seconds: float
+    path: Path | None
+    anew: bool
 
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """How to run the probe. `device` is what it should use, `cuda` or `cpu`."""
+    """How to run the probe: where, at which level, and on what (`cuda` or `cpu`)."""
 
     runtime: str
     image: str
     device: str
+    level: str
     folder: Path
+    burn_in: BurnInRequest | None = None
 
 
-def observe(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
-    """Run the probe; it ends, one way or another, before the deadline."""
-    if request.runtime == CONTAINER:
-        return _in_container(request, deadline)
-    return _natively(request, deadline)
+def observe(request: ProbeRequest, bindings: Callable[[], Any], nvml: Nvml, deadline: Deadline, root: Path = Path("/")) -> Reading[Probe]:
+    """Run the probe; it ends, one way or another, before the deadline. GPUs that somebody uses (as `nvml` says) are left alone."""
+    busy = in_use(nvml) if request.device == "cuda" else ""
+    if busy:
+        return Reading.unreadable(busy)
+    sampler = Sampler(bindings, deadline, _BURN_IN_SAMPLE_S if request.burn_in else _SAMPLE_S)
+    try:
+        course = _Course(request, Progress(root), deadline, Watched(sampler), _record(request, nvml))
+        read = course.in_container() if request.runtime == CONTAINER else course.natively()
+        if not read.is_known:
+            return read
+        burnt: Reading[BurnIn] = Reading.of(course.record.result()) if course.record else Reading.unsupported("only level burn_in does it")
+        return Reading.of(replace(read.value, sampled=course.watched.during(read.value.phases), burn_in=burnt))
+    finally:
+        sampler.end()
 
 
-def native_command(python: str, request: ProbeRequest, seconds: float) -> list[str]:
+def _record(request: ProbeRequest, nvml: Nvml) -> BurnInRecord | None:
+    asked = request.burn_in
+    if asked is None:
+        return None
+    gpus = nvml.gpus.value if nvml.gpus.is_known and request.device == "cuda" else ()
+    return BurnInRecord(asked.path, asked.seconds, [gpu.uuid.value for gpu in gpus if gpu.uuid.is_known], anew=asked.anew)
+
+
+def in_use(nvml: Nvml) -> str:
+    """Say who uses the GPUs; empty where nobody does. What has ended uses nothing, and is another check's."""
+    users, unclear = [], []
+    for gpu in nvml.gpus.value if nvml.gpus.is_known else ():
+        if gpu.processes.is_known:
+            living = [process for process in gpu.processes.value if not process.alive.is_known or process.alive.value]
+            users += [
+                f"{one.pid} ({one.name}) on GPU {gpu.index}" + (f", {one.memory_mib.value} MiB" if one.memory_mib.is_known else "")
+                for one in living
+            ]
+        elif gpu.processes.is_unreadable and gpu.state.is_known and gpu.state.value == "answers":
+            unclear.append(f"GPU {gpu.index}: {gpu.processes.why}")
+    if users:
+        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+        return f"found the GPUs in use by process {'; '.join(users[:_NAMED])}{more}, expected nobody: drain the node first, then measure"
+    return f"whether the GPUs are in use could not be read ({'; '.join(unclear[:_NAMED])}), so nothing was started" if unclear else ""
+
+
+def arguments(request: ProbeRequest, seconds: float, record: BurnInRecord | None = None) -> list[str]:
+    """Build the probe's arguments; `seconds` are those in which it must have ended."""
+    burn_in = ["--burn-in-s", f"{record.left_s:.0f}", "--period-s", f"{record.period_s:.0f}"] if record else []
+    return ["--device", request.device, "--level", request.level, "--seconds", f"{seconds:.0f}", "--while-stdin", *burn_in]
+
+
+def native_command(python: str, request: ProbeRequest, arguments: Sequence[str]) -> list[str]:
     """Build the command that runs the probe with a Python of the node."""
-    return [python, str(request.folder), *_arguments(request, seconds)]
+    return [python, str(request.folder), *arguments]
 
 
-def container_command(request: ProbeRequest, gpus: Sequence[str], name: str, seconds: float) -> list[str]:
-    """Build the command that runs the probe in the image: with the GPUs, and without a network."""
+def container_command(request: ProbeRequest, gpus: Sequence[str], name: str, arguments: Sequence[str]) -> list[str]:
+    """Build the command that runs the probe in the image: with the GPUs, without a network, and with an input whose end is its own."""
     return [
-        *("docker", "run", "--rm", "--name", name, "--label", "gpu.fleet=readiness"),
+        *("docker", "run", "--rm", "--interactive", "--name", name, "--label", "gpu.fleet=readiness"),
         *("--pull", "never", "--network", "none", "--shm-size", "1g"),
         *gpus,
         *("--volume", f"{request.folder}:/probe:ro", "--entrypoint", "python3"),
-        *(request.image, "/probe", *_arguments(request, seconds)),
+        *(request.image, "/probe", *arguments),
     ]
 
 
@@ -89,57 +145,58 @@ def _digest(image: str, deadline: Deadline) -> Reading[str]:
     return Reading.unreadable(told.complaint) if told.complaint else parse_digests(told.stdout, image)
 
 
-def _arguments(request: ProbeRequest, seconds: float) -> list[str]:
-    return ["--device", request.device, "--seconds", f"{seconds:.0f}"]
+@dataclass(frozen=True)
+class _Course:
+    """One run of the probe."""
 
+    request: ProbeRequest
+    progress: Progress
+    deadline: Deadline
+    watched: Watched
+    record: BurnInRecord | None
 
-def python_with_torch(deadline: Deadline) -> str:
-    """Find a Python of this node that has PyTorch; raises ValueError."""
-    for python in (sys.executable, *_PYTHONS):
-        if run([python, "-c", _FIND_TORCH], deadline.at_most(_INFO_S)).complaint == "":
-            return python
-    tried = ", ".join((sys.executable, *_PYTHONS))
-    raise ValueError(f"found no Python with PyTorch (tried {tried}), expected one: put it first in PATH, or use runtime container")
+    def natively(self) -> Reading[Probe]:
+        try:
+            python = python_with_torch(self.deadline)
+        except ValueError as error:
+            return Reading.unreadable(str(error))
+        completed = self._run(native_command(python, self.request, self._arguments(self.deadline)), self.deadline)
+        return _result(completed, Reading.unsupported("not run in an image"))
 
+    def in_container(self) -> Reading[Probe]:
+        try:
+            gpus = engine_gpus(self.deadline)
+        except ValueError as error:
+            return Reading.unreadable(str(error))
+        name = f"gpu-readiness-{secrets.token_hex(6)}"
+        limit = self.deadline.at_most(self.deadline.left - min(_CLEAN_UP_S, self.deadline.left / 5))
+        completed = self._run(container_command(self.request, gpus, name, self._arguments(limit)), limit)
+        if completed.trouble:
+            # The client is gone; the container may not be.
+            removed = run(["docker", "rm", "--force", name], Deadline(_CLEAN_UP_S))
+            left = f"; its container {name} could not be removed: {removed.complaint}" if removed.complaint else ""
+            return Reading.unreadable(completed.trouble + left)
+        if "No such image" in completed.stderr or "Unable to find image" in completed.stderr:
+            return Reading.unreadable(
+                f"found no image {self.request.image} on this node, expected it to be there (this check pulls nothing): "
+                "run the role gpu.fleet.pytorch_image"
+            )
+        return _result(completed, _digest(self.request.image, self.deadline))
 
-def engine_gpus(deadline: Deadline) -> list[str]:
-    """Ask the Docker engine how it hands GPUs to a container: options of `docker run`; raises ValueError."""
-    info = run(INFO, deadline.at_most(_INFO_S))
-    if info.complaint:
-        raise ValueError(f"the Docker engine does not answer: {info.complaint}")
-    engine = json.loads(info.stdout)
-    if engine.get("ServerErrors"):
-        raise ValueError(f"the Docker engine does not answer: {'; '.join(engine['ServerErrors'])}")
-    return gpu_options(engine)
+    def _run(self, command: Sequence[str], deadline: Deadline) -> Completed:
+        self.progress.begin(self.request.level)
+        completed = supervise(command, deadline, self._heed, self.progress.heed)
+        self.progress.note("done" if not completed.complaint else completed.complaint)
+        return completed
 
+    def _arguments(self, limit: Deadline) -> list[str]:
+        return arguments(self.request, limit.left - 1, self.record)
 
-def _natively(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
-    try:
-        python = python_with_torch(deadline)
-    except ValueError as error:
-        return Reading.unreadable(str(error))
-    return _result(run(native_command(python, request, deadline.left - 1), deadline), Reading.unsupported("not run in an image"))
-
-
-def _in_container(request: ProbeRequest, deadline: Deadline) -> Reading[Probe]:
-    try:
-        gpus = engine_gpus(deadline)
-    except ValueError as error:
-        return Reading.unreadable(str(error))
-    name = f"gpu-readiness-{secrets.token_hex(6)}"
-    limit = deadline.at_most(deadline.left - min(_CLEAN_UP_S, deadline.left / 5))
-    completed = run(container_command(request, gpus, name, limit.left - 1), limit)
-    if completed.trouble:
-        # The client is gone; the container is not.
-        removed = run(["docker", "rm", "--force", name], deadline.at_most(_CLEAN_UP_S))
-        left = f"; its container {name} could not be removed: {removed.complaint}" if removed.complaint else ""
-        return Reading.unreadable(completed.trouble + left)
-    if "No such image" in completed.stderr or "Unable to find image" in completed.stderr:
-        return Reading.unreadable(
-            f"found no image {request.image} on this node, expected it to be there (this check pulls nothing): "
-            "run the role gpu.fleet.pytorch_image"
-        )
-    return _result(completed, _digest(request.image, deadline))
+    def _heed(self, line: str) -> None:
+        """Take a sample of a burn-in."""
+        if self.record and line.startswith(_SAMPLE):
+            sample = json.loads(line)["burn_in"]
+            self.progress.note(self.record.add(sample, self.watched.take(sample["began"], sample["ended"])))
 
 
 def _result(completed: Completed, image: Reading[str]) -> Reading[Probe]:

@@ -10,19 +10,15 @@ from ansible_collections.gpu.fleet.plugins.module_utils.expectation import parse
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import judge
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import (
-    AllReduce,
     Fabric,
     Gpu,
     Host,
     Identity,
     KernelLog,
-    Matmul,
     Nvml,
     Observation,
     PciBus,
     PciDevice,
-    Probe,
-    Rank,
     RemappedRows,
     Snapshot,
     XidEvent,
@@ -32,6 +28,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import TABLES as TABLE_FILES
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables, load
 from ansible_collections.gpu.fleet.plugins.module_utils.verdict import verdict
+from unit.module_utils.healthy_probe import H100, probe
 from unit.module_utils.healthy_system import system
 
 FILES = Path(__file__).parents[3] / "roles" / "gpu_readiness" / "files"
@@ -39,7 +36,6 @@ TABLES: Tables = load(*((FILES / name).read_text() for name in TABLE_FILES))
 
 BUSES = ("1b", "43", "52", "61", "9d", "c3", "d1", "df")
 YES, NO = True, False
-H100 = "NVIDIA H100 80GB HBM3"
 ECC_COUNTERS = tuple(
     f"{period}_{kind}_{place}"
     for period in ("volatile", "aggregate")
@@ -111,39 +107,6 @@ def gpu(index: int, **changes: Any) -> Gpu:
 
 def pci_device(index: int, **changes: Any) -> PciDevice:
     return PciDevice(**{"address": address(index), "device_id": "2330", "link_width": known(16), "link_width_max": known(16), **changes})
-
-
-def matmul(**changes: Any) -> Matmul:
-    good = {"tflops": 780.0, "spread_percent": 1.0, "dtype": "bf16", "size": 8192, "correct": True, "worst_error": 0.01}
-    return Matmul(**{**good, **changes})
-
-
-def allreduce(**changes: Any) -> AllReduce:
-    good = {"busbw_gb_s": 470.0, "algbw_gb_s": 268.6, "bytes": 8 << 30, "dtype": "bf16", "ranks": 8, "correct": True}
-    return AllReduce(**{**good, **changes})
-
-
-def probe(**changes: Any) -> Probe:
-    good = {
-        "device": "cuda",
-        "device_reason": "PyTorch sees GPUs",
-        "backend": "nccl",
-        "torch_version": "2.7.1+cu126",
-        "cuda_version": "12.6",
-        "nccl_version": "2.26.2",
-        "gpus_seen": 8,
-        "ranks": tuple(Rank(index, f"GPU-{index}", H100, known(matmul())) for index in range(8)),
-        "allreduce": known(allreduce()),
-        "duration_s": 12.0,
-        "image": Reading.unsupported("not measured in an image"),
-    }
-    return Probe(**{**good, **changes})
-
-
-def cpu_probe(**changes: Any) -> Probe:
-    ranks = tuple(Rank(index, "", "CPU", known(matmul(tflops=0.03, dtype="fp32", size=512))) for index in range(2))
-    found = {"device": "cpu", "device_reason": "asked for", "backend": "gloo", "torch_version": "2.7.1", "gpus_seen": 0, "ranks": ranks}
-    return probe(**{**found, "allreduce": known(allreduce(busbw_gb_s=0.5, bytes=4 << 20, dtype="fp32", ranks=2)), **changes})
 
 
 def observation(**changes: Any) -> Observation:

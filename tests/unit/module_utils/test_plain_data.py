@@ -9,7 +9,8 @@ import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, Observation, XidEvent, pci_id
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain, to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
-from unit.module_utils.healthy_node import cpu_probe, known, log, observation, probe, xid
+from unit.module_utils.healthy_node import known, log, observation, xid
+from unit.module_utils.healthy_probe import cpu_probe, probe
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import CHEC
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.history import NAME
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain
-from ansible_collections.gpu.fleet.plugins.module_utils.readiness import FLAP_WINDOW_S
+from ansible_collections.gpu.fleet.plugins.module_utils.readiness import FLAP_WINDOW_S, LEVELS
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE, XID_TABLE
 from ansible_collections.gpu.fleet.plugins.modules import gpu_readiness
 
@@ -53,6 +53,7 @@ def test_the_documentation_is_the_argument_spec() -> None:
     assert options(documentation["options"]) == options(gpu_readiness.OPTIONS)
     assert documentation["options"]["history"]["default"] == PATH
     assert documentation["options"]["flap_window_s"]["default"] == FLAP_WINDOW_S
+    assert documentation["options"]["level"]["choices"] == list(LEVELS)
 
 
 def test_the_role_takes_the_expectation_that_the_module_takes() -> None:
@@ -105,12 +106,13 @@ def test_the_history_is_all_that_is_written_and_not_in_check_mode(capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"level": "thorough"}, "value of level must be one of: passive, active, got: thorough"),
+        ({"level": "thorough"}, "value of level must be one of: passive, active, quick, standard, burn_in, got: thorough"),
         ({"level": "active"}, "image: found none, expected the image to run the probe in"),
         ({"timeout_s": 0}, "timeout_s: found 0.0, expected more than 0 seconds"),
         ({"expectation": {"gpu_cuont": 8}}, "gpu_cuont"),
         ({"expectation": {"gpu_count": -8}}, "gpu_count: found -8, expected a whole number"),
         ({"expectation": {"gpu_model": "T4", "nvlink_links": 18}}, "which is what a Tesla T4 has"),
+        ({"burn_in_s": 0}, "burn_in_s: found 0.0, expected more than 0 seconds"),
         ({"flap_window_s": -1}, "flap_window_s: found -1.0, expected 0 seconds or more"),
         ({"history": "history.json"}, "history: found 'history.json', expected a path from the root"),
         ({"speed": "fast"}, "Unsupported parameters"),

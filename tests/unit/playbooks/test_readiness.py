@@ -50,7 +50,11 @@ def test_where_there_is_a_group_gpu_nodes_only_that_is_measured(tmp_path: Path) 
     [
         ("all: {hosts: {}}", [], "Found 0 hosts in the group gpu_nodes"),
         ("servers: {hosts: {a: }}", ["--limit", "b"], "Specified inventory, host pattern and/or --limit leaves us with no hosts to target"),
-        ("servers: {hosts: {a: }}", ["-e", "level=thorough"], "level: found thorough, expected passive or active"),
+        (
+            "servers: {hosts: {a: }}",
+            ["-e", "level=thorough"],
+            "level: found thorough, expected passive, quick, standard (or active) or burn_in",
+        ),
         ("servers: {hosts: {a: {gpu_readiness_timeot_s: 5}}}", [], "did you mean gpu_readiness_timeout_s?"),
     ],
     ids=["no host", "a limit that leaves none", "no such level", "no such variable"],

@@ -1,7 +1,7 @@
-"""Measures the GPUs of one node with plain PyTorch: `python3 probe --device cuda --seconds 60`. Prints one line of JSON.
+"""Measures the GPUs of one node with plain PyTorch: `python3 probe --level standard`. Prints one line of JSON, and on stderr what it does.
 
-One process per GPU, forked after `import torch` and before CUDA starts. This process starts neither CUDA nor a collective, so that it can
-always end the others and tell what they did.
+A burn-in prints such a line for each of its samples, too, before the result.
+One process per GPU, forked after `import torch` and before CUDA starts: a launcher such as torchrun would import it once for each.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
+import signal
 import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import allreduce
-import matmul
-from workers import Emit, Hear, Work, Worker, alone
+from measurement import BurnIn, Measurement
+from plan import BURN_IN, LEVELS, STANDARD
+from workers import end_with_stdin
 
-_CPU_RANKS = 2
-_LOOKING_S = 60.0
-_RESERVE_S = 2.0
+_LIMIT_S, _RESERVE_S = 300.0, 2.0
+
+
+class StoppedError(Exception):
+    """Somebody wants this to end; what was measured is told."""
 
 
 def main() -> None:
@@ -30,93 +30,51 @@ def main() -> None:
     start = time.monotonic()
     parser = argparse.ArgumentParser(prog="probe", description="Measures the GPUs of one node.")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="what to measure (default cuda)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="the time for everything (default 60)")
+    parser.add_argument("--level", choices=LEVELS, default=STANDARD, help="how thoroughly (default standard, about a minute)")
+    parser.add_argument(
+        "--seconds", type=float, help="the time after which whatever still runs counts as hanging (default 300, and the burn-in)"
+    )
+    parser.add_argument("--burn-in-s", type=float, default=3600.0, help="how long level burn_in measures again and again (default 3600)")
+    parser.add_argument("--period-s", type=float, default=30.0, help="how far its samples are apart (default 30)")
+    parser.add_argument("--while-stdin", action="store_true", help="end when standard input is closed")
     options = parser.parse_args()
-    end = start + options.seconds - _RESERVE_S
     # GPUs in NVML's order; collectives within this node need no network, and a container may have none.
     os.environ.update(CUDA_DEVICE_ORDER="PCI_BUS_ID", GLOO_SOCKET_IFNAME="lo", NCCL_SOCKET_IFNAME="lo", OMP_NUM_THREADS="1")
-    import torch  # noqa: PLC0415 - after the environment, and before the processes are forked
-
-    seen: dict[str, Any] = {"gpus": 0, "nccl": "", "reason": "asked for"}
-    if options.device == "cuda":
-        answer = alone(lambda emit: emit(_look(torch)), min(_LOOKING_S, end - time.monotonic()))
-        seen = answer.get("value") or {"gpus": 0, "nccl": "", "reason": answer.get("unreadable", "no answer")}
-    on_gpus = seen["gpus"] > 0
-    count = seen["gpus"] or min(_CPU_RANKS, os.cpu_count() or 1)
-    ranks, together = _measure(torch, count, on_gpus=on_gpus, end=end)
-    result = {
-        "device": "cuda" if on_gpus else "cpu",
-        "device_reason": seen["reason"],
-        "backend": "nccl" if on_gpus else "gloo",
-        "torch_version": torch.__version__,
-        "cuda_version": torch.version.cuda or "",
-        "nccl_version": seen["nccl"],
-        "gpus_seen": seen["gpus"],
-        "ranks": ranks,
-        "allreduce": together,
-        "duration_s": round(time.monotonic() - start, 3),
-    }
-    sys.stdout.write(json.dumps(result) + "\n")
-
-
-def _look(torch: Any) -> dict[str, Any]:
-    """Look for GPUs, in a child: looking may start CUDA, and may hang."""
+    for wish in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(wish, _stop)
+    watcher = end_with_stdin() if options.while_stdin else None
     try:
-        torch.cuda.init()
-        count = torch.cuda.device_count()
-        return {"gpus": count, "nccl": ".".join(map(str, torch.cuda.nccl.version())), "reason": "PyTorch sees GPUs" if count else "no GPU"}
-    except (AssertionError, RuntimeError) as error:
-        return {"gpus": 0, "nccl": "", "reason": str(error).strip().splitlines()[0]}
-
-
-def _measure(torch: Any, count: int, *, on_gpus: bool, end: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Measure each GPU apart but all at once, then all together if each of them came through."""
-    folder = Path(tempfile.mkdtemp(prefix="probe-"))
-
-    def work(rank: int) -> Work:
-        def steps(emit: Emit, hear: Hear) -> None:
-            device = torch.device("cuda", rank) if on_gpus else torch.device("cpu")
-            torch.set_num_threads(1)
-            emit({"value": {"identity": matmul.identity(torch, device), "matmul": matmul.measure(torch, device)}})
-            if hear():
-                group = allreduce.Group(rank, count, folder / "store", max(1.0, end - time.monotonic()))
-                emit({"value": allreduce.measure(torch, device, group)})
-
-        return steps
-
-    workers = [Worker(work(rank)) for rank in range(count)]
+        import torch  # noqa: PLC0415 - after the environment, and before the processes are forked
+        import torch.distributed  # noqa: PLC0415 - likewise
+    except ImportError as error:
+        sys.exit(f"found no PyTorch for {sys.executable} ({error}), expected an image or a Python that has it")
+    except StoppedError as stopped:
+        sys.exit(f"stopped by {stopped} before anything was measured")
+    burn_in = BurnIn(options.burn_in_s, options.period_s, _tell) if options.level == BURN_IN else None
+    limit = options.seconds or _LIMIT_S + (burn_in.seconds if burn_in else 0)
+    measurement = Measurement(torch, options.level, start + limit - _RESERVE_S, start)
+    stopped_by = ""
     try:
-        now = time.monotonic()
-        alone_until = now + (end - now) * (0.6 if count > 1 else 1.0)
-        answers = [worker.answer(alone_until) for worker in workers]
-        together = _together(workers, answers, end)
+        measurement.run(options.device, burn_in)
+    except StoppedError as stopped:
+        stopped_by = f"stopped by {stopped}"
     finally:
-        for worker in workers:
-            worker.end()
-        shutil.rmtree(folder, ignore_errors=True)
-    return [_rank(number, answer) for number, answer in enumerate(answers)], together
+        measurement.finish(stopped_by)
+        if watcher:
+            watcher.end()
+    sys.stdout.write(json.dumps(measurement.result()) + "\n")
 
 
-def _rank(number: int, answer: dict[str, Any]) -> dict[str, Any]:
-    value = answer.get("value")
-    who = value["identity"] if value else {"uuid": "", "name": ""}
-    return {"rank": number, **who, "matmul": {"value": value["matmul"]} if value else answer}
+def _tell(sample: dict[str, Any]) -> None:
+    """Print a sample at once: whatever comes after it, it has been measured."""
+    sys.stdout.write(json.dumps({"burn_in": sample}) + "\n")
+    sys.stdout.flush()
 
 
-def _together(workers: list[Worker], answers: list[dict[str, Any]], end: float) -> dict[str, Any]:
-    if len(workers) == 1:
-        return {"unsupported": "one GPU: there is nothing to reduce with"}
-    failed = [str(number) for number, answer in enumerate(answers) if "value" not in answer]
-    if failed:
-        return {"unreadable": f"not started, since rank {', '.join(failed)} gave no matrix product"}
-    for worker in workers:
-        worker.go()
-    results = [worker.answer(end) for worker in workers]
-    troubles = [f"rank {number}: {result['unreadable']}" for number, result in enumerate(results) if "value" not in result]
-    if troubles:
-        return {"unreadable": "; ".join(troubles)}
-    slowest = min((result["value"] for result in results), key=lambda value: float(value["busbw_gb_s"]))
-    return {"value": {**slowest, "correct": all(result["value"]["correct"] for result in results)}}
+def _stop(number: int, _frame: object) -> NoReturn:
+    for wish in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(wish, signal.SIG_IGN)  # once is enough: nothing disturbs the end
+    raise StoppedError(signal.Signals(number).name)
 
 
 if __name__ == "__main__":

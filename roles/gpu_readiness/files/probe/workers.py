@@ -14,25 +14,29 @@ from typing import Any
 
 Message = dict[str, Any]
 Emit = Callable[[Message], None]
-Hear = Callable[[], Message]
+Hear = Callable[[], Any]
 Work = Callable[[Emit, Hear], None]
+
+HANGS = "no answer in time: it hangs"
+ENDED = "its process ended without an answer"
 
 _PR_SET_PDEATHSIG = 1
 
 
 class Worker:
-    """A forked process that runs `work(emit, hear)`: `emit` hands over an answer, `hear` waits for the next word and returns it."""
+    """A forked process that runs `work(emit, hear)`: `emit` hands over an answer, `hear` waits for a word, None once none can come."""
 
     def __init__(self, work: Work) -> None:
         """Start it."""
         answers, answer_end = os.pipe()
         word_end, words = os.pipe()
         self._answers, self._words, self._rest = answers, words, b""
+        parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(answers)
             os.close(words)
-            _run(work, answer_end, word_end)
+            _run(work, answer_end, word_end, parent)
         os.close(answer_end)
         os.close(word_end)
 
@@ -41,13 +45,13 @@ class Worker:
         return self._answers
 
     def answer(self, until: float) -> Message:
-        """Wait for the next answer: {"value": ...}, or {"unreadable": why}."""
+        """Wait for the next answer until then (`time.monotonic()`): {"value": ...}, or {"unreadable": why}."""
         while b"\n" not in self._rest:
             left = until - time.monotonic()
             if left <= 0 or not select.select([self._answers], [], [], left)[0]:
-                return {"unreadable": "no answer in time: it hangs"}
+                return {"unreadable": HANGS}
             if not self._read():
-                return {"unreadable": "its process ended without an answer"}
+                return {"unreadable": ENDED}
         return self._next()
 
     def answers(self) -> Iterator[Message]:
@@ -57,14 +61,19 @@ class Worker:
         while b"\n" in self._rest:
             yield self._next()
 
-    def tell(self, word: Message) -> None:
-        """Say something to it; `hear` returns it there."""
+    def tell(self, word: Any) -> None:
+        """Say something to it, any plain data; `hear` returns it there."""
         with contextlib.suppress(BrokenPipeError):  # it has ended, which its answer will tell
             os.write(self._words, json.dumps(word).encode() + b"\n")
 
-    def go(self) -> None:
-        """Let it go on."""
-        self.tell({"go": True})
+    def end(self) -> None:
+        """End it, without waiting for one that cannot be ended."""
+        os.kill(self._pid, signal.SIGKILL)
+        until = time.monotonic() + 1
+        while time.monotonic() < until and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+            time.sleep(0.005)
+        for pipe in (self._answers, self._words):
+            os.close(pipe)
 
     def _read(self) -> bool:
         chunk = os.read(self._answers, 1 << 16)
@@ -76,15 +85,6 @@ class Worker:
         answer: Message = json.loads(line)
         return answer
 
-    def end(self) -> None:
-        """End it, without waiting for one that cannot be ended."""
-        os.close(self._answers)
-        os.close(self._words)
-        os.kill(self._pid, signal.SIGKILL)
-        until = time.monotonic() + 1
-        while time.monotonic() < until and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
-            time.sleep(0.005)
-
 
 def alone(work: Callable[[Callable[[Any], None]], None], seconds: float) -> Message:
     """Run `work(emit)` in a process of its own and return its one answer."""
@@ -95,10 +95,32 @@ def alone(work: Callable[[Callable[[Any], None]], None], seconds: float) -> Mess
         worker.end()
 
 
-def _run(work: Work, answer_end: int, word_end: int) -> None:
-    """Be the worker: never return, print nothing where the parent prints its result, die with the parent."""
+def end_with_stdin() -> Worker:
+    """Have this process told to end (SIGTERM) once its standard input is closed: whoever started it is gone, or wants no more."""
+    parent = os.getpid()
+
+    def watch(_emit: Emit, _hear: Hear) -> None:
+        while os.read(0, 1 << 12):
+            pass
+        os.kill(parent, signal.SIGTERM)
+
+    return Worker(watch)
+
+
+def reason(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+
+
+def _run(work: Work, answer_end: int, word_end: int, parent: int) -> None:
+    """Be the worker: never return, print nothing where the parent prints its result, die with the parent and by nobody else's word."""
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses Ctrl-C means the parent, which ends this one
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            return  # it was gone before that
         os.dup2(2, 1)
         words = os.fdopen(word_end, "rb")
 
@@ -107,15 +129,13 @@ def _run(work: Work, answer_end: int, word_end: int) -> None:
             while data:
                 data = data[os.write(answer_end, data) :]
 
-        def hear() -> Message:
+        def hear() -> Any:
             line = words.readline()
-            word: Message = json.loads(line) if line else {}
-            return word
+            return json.loads(line) if line else None
 
         try:
             work(emit, hear)
         except Exception as error:  # noqa: BLE001 - the parent is told, whatever it was
-            lines = str(error).strip().splitlines()
-            emit({"unreadable": f"{type(error).__name__}: {lines[0] if lines else 'no message'}"})
+            emit({"unreadable": reason(error)})
     finally:
         os._exit(0)

@@ -12,7 +12,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.report.collect import Heard
 from ansible_collections.gpu.fleet.plugins.module_utils.report.collect import node as collect
 from ansible_collections.gpu.fleet.plugins.module_utils.report.node import Node
-from unit.module_utils.healthy_node import TABLES, judged, known, observation, probe
+from unit.module_utils.healthy_node import TABLES, judged, known, observation
+from unit.module_utils.healthy_probe import probe
 
 UNKNOWN = {"name": known("NVIDIA X900"), "pci_device_id": known("3fff")}
 

@@ -12,7 +12,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import Host,
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.report.node import never_measured
 from unit.module_utils.compare.fleet_of import UNKNOWN, Seen, collected, differing, fleet, knows, on_all
-from unit.module_utils.healthy_node import NO, address, allreduce, known, observation, pci_device, probe
+from unit.module_utils.healthy_node import NO, address, known, observation, pci_device
+from unit.module_utils.healthy_probe import collectives, probe
 from unit.module_utils.healthy_system import adapter, cdi_spec
 
 SAME = Seen()
@@ -34,7 +35,7 @@ def on(system: str, kernel: str = "6.1.0") -> dict[str, Any]:
 def gpus(count: int, **expectation: Any) -> Seen:
     bus = known(PciBus(tuple(pci_device(index) for index in range(count)), ()))
     changes = {"pci": bus, "gpus": dict.fromkeys(range(count, 8)), "device_nodes": known(tuple(range(count)))}
-    measured = probe(gpus_seen=count, ranks=probe().ranks[:count], allreduce=known(allreduce(ranks=count)))
+    measured = probe(gpus_seen=count, ranks=probe().ranks[:count], collectives=collectives(ranks=count))
     return Seen({**changes, "probe": known(measured)}, expectation)
 
 

@@ -7,19 +7,27 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.compare.figures import gate
-from ansible_collections.gpu.fleet.plugins.module_utils.observation import Rank
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import HostCopies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.module_utils.compare.fleet_of import UNKNOWN, Seen, differing, fleet, on_all
-from unit.module_utils.healthy_node import H100, address, allreduce, cpu_probe, known, matmul, probe
+from unit.module_utils.healthy_node import address, known
+from unit.module_utils.healthy_probe import collectives, cpu_probe, matmul, probe, rank
 
 
 def measured(*tflops: float, busbw: float = 470.0, unknown: bool = False, **of_matmul: Any) -> Seen:
     """Make a node whose GPUs have these speeds; the last one is that of all others."""
     speeds = [tflops[min(index, len(tflops) - 1)] for index in range(8)]
-    ranks = tuple(Rank(index, f"GPU-{index}", H100, known(matmul(tflops=speed, **of_matmul))) for index, speed in enumerate(speeds))
-    changes: dict[str, Any] = {"probe": known(probe(ranks=ranks, allreduce=known(allreduce(busbw_gb_s=busbw)), image=known("sha256:1")))}
-    return Seen({**changes, "gpus": on_all(**UNKNOWN)} if unknown else changes)
+    ranks = tuple(rank(index, matmul=known(matmul(tflops=speed, **of_matmul))) for index, speed in enumerate(speeds))
+    changes: dict[str, Any] = {"probe": known(probe(ranks=ranks, collectives=collectives(busbw_gb_s=busbw), image=known("sha256:1")))}
+    expected = {"straggler_percent": 8}  # so that this node's own check lets pass what the fleet's finds
+    return Seen({**changes, "gpus": on_all(**UNKNOWN)} if unknown else changes, expected)
+
+
+def links(to_device: float) -> Seen:
+    """Make a node whose GPUs have such links to the host."""
+    each = known(HostCopies(to_device, 52.0, 128 << 20, 0, correct=True))
+    return Seen({"probe": known(probe(ranks=tuple(rank(index, host=each) for index in range(8)), image=known("sha256:1")))})
 
 
 ROWS: dict[str, tuple[list[Seen], set[tuple[str, str, str]]]] = {
@@ -34,9 +42,13 @@ ROWS: dict[str, tuple[list[Seen], set[tuple[str, str, str]]]] = {
         [measured(780, unknown=True), measured(785, unknown=True), measured(500, unknown=True)],
         {("n2", "matmul", address(index)) for index in range(8)},
     ),
+    "a node whose links to the host are slow": (
+        [links(54.0), links(54.0), links(48.0)],
+        {("n2", "host_to_device", address(index)) for index in range(8)},
+    ),
     "what a CPU does is no measure": (
         [
-            Seen({"probe": known(cpu_probe(ranks=(Rank(0, "", "CPU", known(matmul(tflops=speed))),)))}, {"probe_device": "cpu"})
+            Seen({"probe": known(cpu_probe(ranks=(rank(0, matmul=known(matmul(tflops=speed))),)))}, {"probe_device": "cpu"})
             for speed in (1.0, 5.0, 9.0)
         ],
         set(),

@@ -1,17 +1,21 @@
-"""The probe's commands, its output, and what becomes of a container that hangs."""
+"""The probe's commands, its output, who is left alone, and what becomes of a container that hangs."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import GpuProcess
 from ansible_collections.gpu.fleet.plugins.module_utils.observe import probe as observed
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.sampling import Sample
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
-from unit.module_utils.healthy_node import probe
+from unit.module_utils.healthy_node import broken, known, observation
+from unit.module_utils.healthy_probe import probe
 
 IMAGE = "registry:5000/pytorch/pytorch:2.7.1"
 DIGEST = "sha256:" + 8 * "0123abcd"
@@ -19,7 +23,22 @@ INFO = {"ServerVersion": "26.1.5", "CDISpecDirs": ["/etc/cdi"], "Runtimes": {"ru
 
 
 def request(folder: Path, runtime: str = "container") -> observed.ProbeRequest:
-    return observed.ProbeRequest(runtime, IMAGE, "cuda", folder)
+    return observed.ProbeRequest(runtime, IMAGE, "cuda", "quick", folder)
+
+
+class Calm:
+    """NVML's bindings, of a node with one GPU at work."""
+
+    class NVMLError(Exception):
+        value = 3
+
+    def __getattr__(self, name: str) -> Any:
+        told = {"nvmlDeviceGetCount": 1, "nvmlDeviceGetUUID": "GPU-0", "nvmlDeviceGetPowerUsage": 690_000}
+        return lambda *_arguments: told.get(name, 1)
+
+
+def observe(folder: Path, runtime: str = "container", seconds: float = 20, **changes: Any) -> Any:
+    return observed.observe(request(folder, runtime), Calm, observation(**changes).nvml, Deadline(seconds), folder)
 
 
 def docker(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str, info: str = json.dumps(INFO), status: int = 0) -> None:
@@ -37,17 +56,19 @@ def docker(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str, info: str = 
 
 
 def test_the_container_gets_gpus_and_no_network() -> None:
-    command = observed.container_command(request(Path("/tmp/kit/probe")), ["--device", "nvidia.com/gpu=all"], "gpu-readiness-1", 59.6)
+    asked = request(Path("/tmp/kit/probe"))
+    command = observed.container_command(asked, ["--device", "nvidia.com/gpu=all"], "gpu-readiness-1", observed.arguments(asked, 59.6))
     assert " ".join(command) == (
-        "docker run --rm --name gpu-readiness-1 --label gpu.fleet=readiness --pull never --network none --shm-size 1g "
+        "docker run --rm --interactive --name gpu-readiness-1 --label gpu.fleet=readiness --pull never --network none --shm-size 1g "
         "--device nvidia.com/gpu=all --volume /tmp/kit/probe:/probe:ro --entrypoint python3 "
-        f"{IMAGE} /probe --device cuda --seconds 60"
+        f"{IMAGE} /probe --device cuda --level quick --seconds 60 --while-stdin"
     )
 
 
 def test_the_native_command() -> None:
-    command = observed.native_command("/opt/python", request(Path("/tmp/kit/probe"), "native"), 30)
-    assert command == ["/opt/python", "/tmp/kit/probe", "--device", "cuda", "--seconds", "30"]
+    asked = request(Path("/tmp/kit/probe"), "native")
+    command = observed.native_command("/opt/python", asked, observed.arguments(asked, 30))
+    assert command == ["/opt/python", "/tmp/kit/probe", "--device", "cuda", "--level", "quick", "--seconds", "30", "--while-stdin"]
 
 
 def test_the_last_line_is_the_result() -> None:
@@ -62,22 +83,26 @@ def test_output_that_is_no_result_is_unreadable(output: str) -> None:
 
 def test_the_image_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker(tmp_path, monkeypatch, f"cat {tmp_path}/result")
-    assert observed.observe(request(tmp_path), Deadline(20)).value == probe(image=Reading.of(DIGEST))
+    during = next(phase for phase in probe().phases if phase.name == "matmul")
+    monkeypatch.setattr(observed.Sampler, "taken", lambda _self: [Sample(during.began, "GPU-0", 1755.0, 690.0, 63.0, 5, 0)])
+    found = observe(tmp_path).value
+    assert replace(found, sampled=probe().sampled) == probe(image=Reading.of(DIGEST))
+    assert [(each.uuid, each.phase) for each in found.sampled.value] == [("GPU-0", "matmul")]
     assert "--device nvidia.com/gpu=all" in (tmp_path / "log").read_text()
 
 
 def test_an_image_that_is_not_here_is_not_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker(tmp_path, monkeypatch, f'echo "docker: Error response from daemon: No such image: {IMAGE}." >&2; exit 125')
-    why = observed.observe(request(tmp_path), Deadline(20)).why
+    why = observe(tmp_path).why
     assert f"found no image {IMAGE} on this node" in why
     assert "gpu.fleet.pytorch_image" in why
 
 
 def test_a_container_that_hangs_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker(tmp_path, monkeypatch, "sleep 60")
-    assert "no answer within" in observed.observe(request(tmp_path), Deadline(2)).why
+    assert "no answer within" in observe(tmp_path, seconds=2).why
     run, remove = (tmp_path / "log").read_text().splitlines()[1:]
-    assert remove.split() == ["rm", "--force", run.split()[3]]
+    assert remove.split() == ["rm", "--force", run.split()[4]]
 
 
 @pytest.mark.parametrize(
@@ -91,20 +116,17 @@ def test_a_container_that_hangs_is_removed(tmp_path: Path, monkeypatch: pytest.M
 )
 def test_an_engine_that_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, info: str, status: int, why: str) -> None:
     docker(tmp_path, monkeypatch, "exit 1", info, status)
-    assert why in observed.observe(request(tmp_path), Deadline(20)).why
+    assert why in observe(tmp_path).why
 
 
 def test_no_engine_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "docker could not be started" in observed.observe(request(tmp_path), Deadline(20)).why
+    assert "docker could not be started" in observe(tmp_path).why
 
 
 def test_a_probe_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker(tmp_path, monkeypatch, "echo ModuleNotFoundError: No module named torch >&2; exit 1")
-    assert (
-        observed.observe(request(tmp_path), Deadline(20)).why
-        == "the probe ended with exit status 1: ModuleNotFoundError: No module named torch"
-    )
+    assert observe(tmp_path).why == "the probe ended with exit status 1: ModuleNotFoundError: No module named torch"
 
 
 def test_natively_the_first_python_with_torch_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +135,8 @@ def test_natively_the_first_python_with_torch_is_used(tmp_path: Path, monkeypatc
     python.write_text(f'#!/bin/sh\ncase "$1" in -c) exit 0;; esac\ncat {tmp_path}/result\n')
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", "/no/python")
-    assert replace(observed.observe(request(tmp_path, "native"), Deadline(20)).value, image=probe().image) == probe()
+    found = observe(tmp_path, "native").value
+    assert replace(found, image=probe().image, sampled=probe().sampled) == probe()
 
 
 @pytest.mark.parametrize(
@@ -141,4 +164,62 @@ def test_digests_in_another_form_are_unreadable(told: str) -> None:
 def test_natively_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.executable", "/no/python")
-    assert "found no Python with PyTorch" in observed.observe(request(tmp_path, "native"), Deadline(20)).why
+    assert "found no Python with PyTorch" in observe(tmp_path, "native").why
+
+
+LIVES, ENDED, UNKNOWN = Reading.of(True), Reading.of(False), Reading.unsupported("in a container")  # noqa: FBT003 - values of readings
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"processes": known((GpuProcess(4711, "python3", known(70_000), LIVES),))}, "4711 (python3) on GPU 3, 70000 MiB"),
+        (
+            {"processes": known((GpuProcess(4711, "python3", UNKNOWN, UNKNOWN),))},
+            "4711 (python3) on GPU 3, expected nobody: drain the node",
+        ),
+        ({"processes": broken}, "whether the GPUs are in use could not be read (GPU 3: Unknown Error), so nothing was started"),
+        ({"processes": known((GpuProcess(4711, "python3", known(70_000), ENDED),))}, ""),
+        ({"processes": broken, "state": known("lost")}, ""),
+        ({"processes": UNKNOWN}, ""),
+    ],
+    ids=["a job", "a job of which little is told", "who uses it is not told", "what has ended", "a lost GPU", "a GPU that tells nobody"],
+)
+def test_nobody_is_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], why: str) -> None:
+    docker(tmp_path, monkeypatch, f"cat {tmp_path}/result")
+    found = observe(tmp_path, gpus={3: changes})
+    assert why in found.why
+    assert found.is_known == (why == "") == (tmp_path / "log").exists()
+
+
+def test_on_the_cpu_nobody_can_be_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker(tmp_path, monkeypatch, f"cat {tmp_path}/result")
+    busy = observation(gpus={3: {"processes": known((GpuProcess(4711, "python3", UNKNOWN, LIVES),))}}).nvml
+    assert observed.observe(replace(request(tmp_path), device="cpu"), Calm, busy, Deadline(20), tmp_path).is_known
+
+
+def test_a_burn_in_is_written_down_as_it_goes_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    product = {"value": {"tflops": 780.0, "correct": True}}
+    ranks = [{"rank": 0, "uuid": "GPU-0", "matmul": product}]
+    sample = {"began": 0.0, "ended": 60.0, "seconds": 60.0, "ranks": ranks, "allreduce": {"unsupported": "one GPU"}}
+    (tmp_path / "sample").write_text(json.dumps({"burn_in": sample}) + "\n")
+    docker(tmp_path, monkeypatch, f"cat {tmp_path}/sample {tmp_path}/result")
+    path = tmp_path / "burn_in.jsonl"
+    asked = replace(request(tmp_path), level="burn_in", burn_in=observed.BurnInRequest(120, path, anew=False))
+    left = []
+    for _ in range(2):
+        found = observed.observe(asked, Calm, observation().nvml, Deadline(20), tmp_path).value.burn_in.value
+        left.append(found.asked_s - found.done_s)
+    assert left == [60, 0]
+    assert len(path.read_text().splitlines()) == 3
+    runs = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("run ")]
+    assert [line.partition("--burn-in-s ")[2] for line in runs] == ["120 --period-s 30", "60 --period-s 30"]
+    assert "burn-in, 120 of 120 s, 780 to 780 TFLOP/s" in (tmp_path / "run/gpu-fleet/progress").read_text()
+
+
+def test_who_waits_sees_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker(tmp_path, monkeypatch, f"echo 'probe: matrix product' >&2; echo noise >&2; cat {tmp_path}/result")
+    for _ in range(2):
+        observe(tmp_path)
+    lines = (tmp_path / "run/gpu-fleet/progress").read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in lines] == ["level quick", "matrix product", "done"]

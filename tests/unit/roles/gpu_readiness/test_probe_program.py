@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -24,16 +25,16 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("workers")
 
 
-def test_a_worker_answers_and_waits_to_go_on(workers: Any) -> None:
-    def work(emit: Any, wait: Any) -> None:
+def test_a_worker_answers_and_hears_to_go_on(workers: Any) -> None:
+    def work(emit: Any, hear: Any) -> None:
         emit({"value": 1})
-        emit({"value": 2 if wait() else 3})
+        emit({"value": 2 if hear() else 3})
 
     worker = workers.Worker(work)
     try:
         assert worker.answer(time.monotonic() + 5) == {"value": 1}
         assert worker.answer(time.monotonic() + 0.05) == {"unreadable": "no answer in time: it hangs"}
-        worker.go()
+        worker.tell("go")
         assert worker.answer(time.monotonic() + 5) == {"value": 2}
     finally:
         worker.end()
@@ -42,9 +43,9 @@ def test_a_worker_answers_and_waits_to_go_on(workers: Any) -> None:
 @pytest.mark.parametrize(
     ("work", "answer"),
     [
-        (lambda _emit, _wait: time.sleep(60), {"unreadable": "no answer in time: it hangs"}),
-        (lambda _emit, _wait: os.kill(os.getpid(), signal.SIGKILL), {"unreadable": "its process ended without an answer"}),
-        (lambda _emit, _wait: 1 // 0, {"unreadable": "ZeroDivisionError: integer division or modulo by zero"}),
+        (lambda _emit, _hear: time.sleep(60), {"unreadable": "no answer in time: it hangs"}),
+        (lambda _emit, _hear: os.kill(os.getpid(), signal.SIGKILL), {"unreadable": "its process ended without an answer"}),
+        (lambda _emit, _hear: 1 // 0, {"unreadable": "ZeroDivisionError: integer division or modulo by zero"}),
     ],
     ids=["hangs", "dies", "fails"],
 )
@@ -52,62 +53,189 @@ def test_a_worker_that_does_not_answer(workers: Any, work: Any, answer: dict[str
     worker = workers.Worker(work)
     try:
         assert worker.answer(time.monotonic() + 0.5) == answer
-        worker.go()
+        worker.tell("go")
     finally:
         worker.end()
     with pytest.raises(ChildProcessError):
         os.waitpid(worker._pid, os.WNOHANG)
 
 
-def probe(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+def test_orders_are_carried_out_one_by_one(workers: Any) -> None:
+    def work(emit: Any, hear: Any) -> None:
+        while (order := hear()) is not None:
+            emit({"value": order})
+
+    worker = workers.Worker(work)
+    try:
+        for order in ({"a": [1, 2.5]}, ["b"], 0):
+            worker.go(order)
+        assert [worker.answer(time.monotonic() + 5)["value"] for _ in range(3)] == [{"a": [1, 2.5]}, ["b"], 0]
+    finally:
+        worker.end()
+
+
+@pytest.mark.parametrize("count", range(2, 9))
+def test_in_a_tournament_everybody_meets_everybody_once_and_nobody_two_at_a_time(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.syspath_prepend(str(PROBE))
+    rounds = importlib.import_module("peer_copies").rounds(count)
+    met = [frozenset(pair) for pairs in rounds for pair in pairs]
+    assert len(met) == len(set(met)) == count * (count - 1) // 2
+    for pairs in rounds:
+        assert len({one for pair in pairs for one in pair}) == 2 * len(pairs)
+
+
+def test_a_levels_time_is_shared_out_and_starting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PROBE))
+    plan = importlib.import_module("plan").plan
+    for level, aim in (("quick", 15), ("standard", 60)):
+        for elapsed in (0, 5, 12):
+            planned = sum(plan(level, "cuda", elapsed).seconds.values())
+            assert planned + elapsed <= aim or planned == pytest.approx(4)
+    assert sum(plan("standard", "cuda", 6).seconds.values()) > 0.7 * 60  # what is not measuring is less than three tenths
+    assert sum(plan("quick", "cpu", 0).seconds.values()) <= 2
+
+
+def test_processors_of_numa_nodes_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(PROBE))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 9})
+    for name, text in (("node0", "0-1,8"), ("node1", "2-3,9-11"), ("node2", ""), ("node3", "x")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cpulist").write_text(text + "\n")
+    assert importlib.import_module("host_copies").numa_nodes(tmp_path) == {0: {0, 1}, 1: {2, 9}}
+
+
+def probe(*arguments: str, before: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the probe, after `before` has patched something in it."""
-    start = f"import runpy, sys; sys.path.insert(0, {str(PROBE)!r}); sys.argv[1:] = {list(arguments)!r}"
+    start = f"import runpy, sys; sys.path.insert(0, {str(PROBE)!r}); sys.argv[1:] = {['--level', 'quick', *arguments]!r}"
     program = f"{start}; {before}; runpy.run_path({str(PROBE)!r}, run_name='__main__')"
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False, **options)
 
 
 @needs_torch
 def test_the_probe_measures_on_the_cpu_and_says_so() -> None:
-    completed = subprocess.run(
-        [sys.executable, str(PROBE), "--device", "cpu", "--seconds", "50"], capture_output=True, text=True, timeout=60, check=True
-    )
+    command = [sys.executable, str(PROBE), "--device", "cpu", "--level", "standard", "--seconds", "50"]
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert completed.stdout.count("\n") == 1
+    assert "probe: matrix product" in completed.stderr
     result = parse(completed.stdout).value
-    assert (result.device, result.backend, result.gpus_seen) == ("cpu", "gloo", 0)
+    assert (result.device, result.backend, result.gpus_seen, result.level, result.stopped) == ("cpu", "gloo", 0, "standard", "")
     for rank in result.ranks:
-        assert rank.matmul.value.correct
-        assert 0 < rank.matmul.value.tflops < 50
-        assert rank.matmul.value.dtype == "fp32"
+        product, memory, host = rank.matmul.value, rank.memory.value, rank.host.value
+        assert product.correct
+        assert memory.correct
+        assert host.correct
+        assert 0 < product.tflops < 50
+        assert 0 < len(product.tflops_over_time) <= 10
+        assert product.dtype == "fp32"
+        assert rank.matmul_fp8.is_unsupported
+        assert min(memory.gb_s, host.to_device_gb_s, host.from_device_gb_s) > 0
+    assert [(copy.source, copy.target, copy.correct) for copy in result.peers.value] == [(0, 1, True), (1, 0, True)]
     if len(result.ranks) > 1:
-        reduced = result.allreduce.value
-        assert reduced.correct
-        assert reduced.ranks == 2
-        assert reduced.busbw_gb_s == pytest.approx(reduced.algbw_gb_s * 2 * (reduced.ranks - 1) / reduced.ranks)
+        measured = result.collectives.value
+        assert [(each.operation, each.bytes >> 20) for each in measured] == [
+            ("all_reduce", 1),
+            ("all_reduce", 4),
+            ("reduce_scatter", 4),
+            ("all_gather", 4),
+        ]
+        for each in measured:
+            assert each.correct
+            assert each.ranks == 2
+            factor = 2 if each.operation == "all_reduce" else 1
+            assert each.busbw_gb_s == pytest.approx(each.algbw_gb_s * factor * (each.ranks - 1) / each.ranks)
+    assert {"matmul", "memory", "host", "peers"} <= {phase.name for phase in result.phases}
+    assert all(phase.began < phase.ended for phase in result.phases)
+    assert 0 < result.measuring_s < result.duration_s
 
 
 @needs_torch
 def test_planted_wrong_results_are_found_where_there_is_no_cuda() -> None:
-    """A product off by one standard deviation on one rank, and a wrong element in a sum."""
-    patches = (
-        "import os; os.environ['CUDA_VISIBLE_DEVICES'] = '';"
-        "import matmul; error = matmul._error; matmul._error = lambda t, a, b, c: error(t, a, b, c + c.std());"
-        "import allreduce; sums = allreduce._sums_right; allreduce._sums_right = lambda t, d, ty, g: sums(t, d, ty, g) and g.rank != 1"
-    )
-    result = parse(probe("--device", "cuda", before=patches).stdout).value
+    command = [sys.executable, str(Path(__file__).with_name("planted.py")), "--device", "cuda", "--level", "quick"]
+    result = parse(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout).value
     assert (result.device, bool(result.device_reason)) == ("cpu", True)
-    assert not result.ranks[0].matmul.value.correct
-    assert result.allreduce.is_unsupported or not result.allreduce.value.correct
+    for rank in result.ranks:
+        assert not rank.matmul.value.correct
+        assert not rank.memory.value.correct
+        assert not rank.host.value.correct
+    assert not any(copy.correct for copy in result.peers.value)
+    if len(result.ranks) > 1:
+        assert not any(each.correct for each in result.collectives.value)
+
+
+@needs_torch
+def test_a_product_that_is_wrong_from_the_first_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in fp8, whose product needs no GPU but in its speed."""
+    monkeypatch.syspath_prepend(str(PROBE))
+    torch, matmul = importlib.import_module("torch"), importlib.import_module("matmul")
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp8", torch.float8_e4m3fn)):
+        left, right = (torch.randn(128, 128).to(dtype) for _ in range(2))
+        product = (left.float() @ right.float().t()).to(torch.bfloat16 if name != "fp32" else dtype)
+        assert matmul._error(left, right, product, torch) <= matmul._TOLERANCE[name]
+        assert matmul._error(left, right, product + product.float().std().to(product.dtype), torch) > matmul._TOLERANCE[name]
+        assert matmul._nan_last(matmul._error(left, right, product * float("nan"), torch)) > 1e30
 
 
 @needs_torch
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: there is nothing to reduce with")
 def test_a_rank_that_hangs_is_named_in_time() -> None:
-    hang = "import allreduce, time; allreduce._size = lambda *_: time.sleep(300)"
-    for seconds in (9, 45):
+    hang = "import collectives, time; collectives._fitting = lambda *_: time.sleep(300)"
+    for seconds in (13, 45):
         start = time.monotonic()
         result = parse(probe("--device", "cpu", "--seconds", str(seconds), before=hang).stdout).value
         if all(rank.matmul.is_known for rank in result.ranks):
             break  # on a busy machine it takes longer to come to where it hangs
-    assert "rank 0: no answer in time: it hangs" in result.allreduce.why
+    assert "rank 0: no answer in time: it hangs" in result.collectives.why
     assert result.ranks[1].matmul.is_known
     assert time.monotonic() - start < seconds + 20
+
+
+@needs_torch
+@pytest.mark.parametrize("how", ["signal", "input closed"])
+def test_a_stop_ends_every_process_and_tells_what_was_measured(how: str) -> None:
+    hang = "import bandwidth, time; bandwidth.measure = lambda *_: time.sleep(300)"
+    start = (
+        f"import runpy, sys; sys.path.insert(0, {str(PROBE)!r}); sys.argv[1:] = ['--device', 'cpu', '--level', 'quick', '--while-stdin']"
+    )
+    program = f"{start}; {hang}; runpy.run_path({str(PROBE)!r}, run_name='__main__')"
+    running = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stderr is not None
+    assert running.stdin is not None
+    assert any("memory bandwidth" in line for line in iter(running.stderr.readline, ""))
+    if how == "signal":
+        running.terminate()
+    result = parse(running.communicate(timeout=20)[0]).value
+    assert result.stopped == "stopped by SIGTERM"
+    assert result.ranks[0].matmul.is_known
+    assert result.ranks[0].memory.why == "not reached: stopped by SIGTERM"
+    assert result.collectives.why == "not reached: stopped by SIGTERM"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)
+
+
+@needs_torch
+def test_a_burn_in_tells_its_samples_at_once_and_ends_when_told() -> None:
+    command = [sys.executable, str(PROBE), "--device", "cpu", "--level", "burn_in", "--burn-in-s", "300", "--period-s", "0.5"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert running.stdout is not None
+    samples = [json.loads(running.stdout.readline())["burn_in"] for _ in range(2)]
+    running.send_signal(signal.SIGINT)
+    result = parse(running.communicate(timeout=20)[0]).value
+    assert (result.stopped, result.level) == ("stopped by SIGINT", "burn_in")
+    assert all(rank.matmul.is_known for rank in result.ranks)
+    for sample in samples:
+        assert sample["began"] < sample["ended"] <= sample["began"] + sample["seconds"] + 0.001
+        assert all(rank["matmul"]["value"]["correct"] for rank in sample["ranks"])
+        assert len(result.ranks) == 1 or sample["allreduce"]["value"]["correct"]
+
+
+def test_without_pytorch_it_says_what_is_missing() -> None:
+    completed = probe("--device", "cpu", before="sys.modules['torch'] = None")
+    assert completed.returncode == 1
+    assert completed.stderr.splitlines()[-1].startswith("found no PyTorch for ")

@@ -1,0 +1,153 @@
+"""Looks at the GPUs again and again while something else uses them: clocks, power, temperature, what holds clocks down, and the PCIe link.
+
+A child does it, since NVML may hang; it writes into a file without a name, so that what it saw before that is not lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Child, Deadline
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import Phase, Sampled, Spread
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import first
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
+
+_GRAPHICS = 0  # nvmlClockType_t
+_REASONS = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
+_BITS = 32
+_NONE_TOLD = "NVML told none while it ran"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at one GPU; None is what NVML did not tell."""
+
+    at: float  # seconds since 1970
+    uuid: str
+    clock_mhz: float | None
+    power_w: float | None
+    temperature_c: float | None
+    pcie_generation: float | None
+    event_reasons: int | None
+
+
+class Sampler:
+    """Looking, from now until the end."""
+
+    def __init__(self, load: Callable[[], Any], deadline: Deadline, every_s: float) -> None:
+        """Start. `load` imports NVML's bindings (in the child)."""
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this does
+        self._read = 0
+        self._child = Child(lambda _emit: _look(load(), self._file.fileno(), every_s), deadline)
+
+    def taken(self) -> list[Sample]:
+        """Return what was seen since the last call."""
+        data = os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size - self._read, self._read)
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return [Sample(at, *each) for at, seen in map(json.loads, whole.splitlines()) for each in seen]
+
+    def end(self) -> None:
+        """Look no more."""
+        self._child.end()
+        self._file.close()
+
+
+class Watched:
+    """What a sampler saw: of the samples of a burn-in only what they say together is kept."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        """Have seen nothing yet."""
+        self._sampler = sampler
+        self._seen: list[Sample] = []
+
+    def during(self, phases: Sequence[Phase]) -> Reading[tuple[Sampled, ...]]:
+        """Say what was seen in each part of the measurement."""
+        self._see()
+        return summarise(self._seen, phases)
+
+    def take(self, began: float, ended: float) -> tuple[Sampled, ...]:
+        """Say what was seen of each GPU in this time, and forget it."""
+        self._see()
+        found = summarise([sample for sample in self._seen if began <= sample.at <= ended], [Phase("burn_in", began, ended)])
+        self._seen = [sample for sample in self._seen if sample.at < began]
+        return found.value if found.is_known else ()
+
+    def _see(self) -> None:
+        self._seen += self._sampler.taken()
+
+
+def summarise(samples: Collection[Sample], phases: Sequence[Phase]) -> Reading[tuple[Sampled, ...]]:
+    """Say for each GPU and each part of the measurement what was seen while that ran."""
+    if not samples:
+        return Reading.unreadable("NVML told nothing while the probe ran")
+    found = []
+    for name in dict.fromkeys(phase.name for phase in phases):
+        times = [(phase.began, phase.ended) for phase in phases if phase.name == name]
+        during = [sample for sample in samples if any(began <= sample.at <= ended for began, ended in times)]
+        uuids = dict.fromkeys(sample.uuid for sample in during)
+        found += [summary(name, [sample for sample in during if sample.uuid == uuid]) for uuid in uuids]
+    return Reading.of(tuple(found))
+
+
+def summary(phase: str, samples: Sequence[Sample]) -> Sampled:
+    """Put together what was seen of one GPU."""
+    masks = [sample.event_reasons for sample in samples if sample.event_reasons is not None]
+    shares = {hex(1 << bit): round(sum(mask >> bit & 1 for mask in masks) / len(masks), 3) for bit in range(_BITS)} if masks else {}
+    return Sampled(
+        uuid=samples[0].uuid,
+        phase=phase,
+        samples=len(samples),
+        clock_mhz=_spread([sample.clock_mhz for sample in samples]),
+        power_w=_spread([sample.power_w for sample in samples]),
+        temperature_c=_spread([sample.temperature_c for sample in samples]),
+        pcie_generation=_spread([sample.pcie_generation for sample in samples]),
+        event_reasons=Reading.of({bit: share for bit, share in shares.items() if share}) if masks else Reading.unsupported(_NONE_TOLD),
+    )
+
+
+def _spread(values: Sequence[float | None]) -> Reading[Spread]:
+    told = [value for value in values if value is not None]
+    if not told:
+        return Reading.unsupported(_NONE_TOLD)
+    return Reading.of(Spread(min(told), statistics.median(told), max(told)))
+
+
+def _look(nvml: Any, file: int, every_s: float) -> None:
+    nvml.nvmlInit()
+    gpus = [_told(nvml, partial(_gpu, nvml, index)) for index in range(nvml.nvmlDeviceGetCount())]
+    handles = [gpu for gpu in gpus if gpu]  # one that does not answer is another check's
+    while True:
+        line = json.dumps([time.time(), [[uuid, *_glance(nvml, handle)] for uuid, handle in handles]])
+        os.write(file, line.encode() + b"\n")
+        time.sleep(every_s)
+
+
+def _gpu(nvml: Any, index: int) -> tuple[str, Any]:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    return nvml.nvmlDeviceGetUUID(handle), handle
+
+
+def _glance(nvml: Any, gpu: Any) -> list[float | None]:
+    return [
+        _told(nvml, lambda: nvml.nvmlDeviceGetClockInfo(gpu, _GRAPHICS)),
+        _told(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000),
+        _told(nvml, lambda: first(nvml, ("nvmlDeviceGetTemperature", (gpu, 0)), ("nvmlDeviceGetTemperatureV", (gpu, 0)))),
+        _told(nvml, lambda: nvml.nvmlDeviceGetCurrPcieLinkGeneration(gpu)),
+        _told(nvml, lambda: first(nvml, *((name, (gpu,)) for name in _REASONS))),
+    ]
+
+
+def _told(nvml: Any, ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except (nvml.NVMLError, AttributeError):
+        return None
