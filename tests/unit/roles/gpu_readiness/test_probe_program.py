@@ -68,7 +68,7 @@ def test_orders_are_carried_out_one_by_one(workers: Any) -> None:
     worker = workers.Worker(work)
     try:
         for order in ({"a": [1, 2.5]}, ["b"], 0):
-            worker.go(order)
+            worker.tell(order)
         assert [worker.answer(time.monotonic() + 5)["value"] for _ in range(3)] == [{"a": [1, 2.5]}, ["b"], 0]
     finally:
         worker.end()
