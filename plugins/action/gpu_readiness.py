@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ansible.module_utils.common.validation import check_type_dict
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation as expectations
 from ansible_collections.gpu.fleet.plugins.module_utils import kit, tables
+from ansible_collections.gpu.fleet.plugins.module_utils.compare import clock
 
 _FILES = Path(__file__).resolve().parents[2] / "roles" / "gpu_readiness" / "files"
 _OWN_TABLE = "gpu_readiness_reference_table"
@@ -54,5 +56,9 @@ class ActionModule(ActionBase):
             expectations.check_against(expectation, _tables(table))
         except (TypeError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from error
+        asked = time.time()
         result.update(self._execute_module(module_args={**self._task.args, "_kit": _kit(table)}, task_vars=task_vars))
+        observation = result.get("readiness", {}).get("observation")
+        if observation:
+            observation[clock.KEY] = clock.ahead(observation, asked, time.time())
         return result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import cache
 
-from ansible_collections.gpu.fleet.plugins.module_utils.compare import agreement, figures
+from ansible_collections.gpu.fleet.plugins.module_utils.compare import agreement, clock, figures
 from ansible_collections.gpu.fleet.plugins.module_utils.compare.traits import TRAITS
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject
 from ansible_collections.gpu.fleet.plugins.module_utils.report.node import VERDICTS, Node, ordered
@@ -29,7 +29,7 @@ def _findings(measured: list[Node], is_known: Callable[[str], bool], may_differ:
         about = About("fleet", Subject("node", measured[0].name))
         return {measured[0].name: [about.skipped("this run measured no other node to compare with")]}
     parts = [agreement.judge(trait, measured, is_known, may_differ) for trait in TRAITS]
-    parts.append(figures.judge(measured, is_known))
+    parts += [clock.judge(measured), figures.judge(measured, is_known)]
     return {node.name: [finding for part in parts for finding in part[node.name]] for node in measured}
 
 
