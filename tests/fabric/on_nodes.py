@@ -125,6 +125,8 @@ STORIES = (
     Story("an agent that dies where all meet", "gpu-01", killed, ""),
 )
 
+INTERRUPTED = {"while each node is measured": "^python3 /probe ", "while all are measured together": _AGENT}
+
 
 def main() -> int:
     """Tell the stories, print what differs, and return how many do."""
@@ -138,9 +140,12 @@ def main() -> int:
         wrong += bool(complaints)
         sys.stdout.write("\n  ".join([f"{'WRONG' if complaints else 'as expected'}: {story.what}, {took:.0f} s", *complaints]) + "\n")
         sys.stdout.flush()
-    complaints = interrupted()
-    sys.stdout.write("\n  ".join([f"{'WRONG' if complaints else 'as expected'}: an interrupted run", *complaints]) + "\n")
-    return wrong + bool(complaints)
+    for what, process in INTERRUPTED.items():
+        complaints = interrupted(process)
+        wrong += bool(complaints)
+        sys.stdout.write("\n  ".join([f"{'WRONG' if complaints else 'as expected'}: a run interrupted {what}", *complaints]) + "\n")
+        sys.stdout.flush()
+    return wrong
 
 
 def command() -> list[str]:
@@ -184,20 +189,20 @@ def left_behind() -> Iterator[str]:
 
 
 def running(node: str) -> str:
-    """List a node's agents, their containers and their folders."""
-    agents = inside(node, "pgrep", "--full", "--list-full", "probe/agent.py").stdout
-    containers = inside(node, "docker", "ps", "--all", "--quiet", "--filter", "label=gpu.fleet=fabric").stdout
-    return (agents + containers + inside(node, "find", "/run/gpu-fleet", "-name", "fabric-*").stdout).strip()
+    """List what still measures on a node: processes, their containers and their folders."""
+    processes = inside(node, "pgrep", "--full", "--list-full", "python3 /probe").stdout
+    containers = inside(node, "docker", "ps", "--all", "--quiet", "--filter", "label=gpu.fleet").stdout
+    return (processes + containers + inside(node, "find", "/run/gpu-fleet", "-name", "fabric-*").stdout).strip()
 
 
-def interrupted() -> list[str]:
-    """Interrupt a run in the middle of its search: after a while nothing of it is left."""
+def interrupted(process_of_it: str) -> list[str]:
+    """Interrupt a run while such a process runs on a node: after a while nothing of it is left."""
     process = subprocess.Popen(command(), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     until = time.monotonic() + BOUND_S
-    while not inside(NODES[-1], "pgrep", "--full", _AGENT).stdout and time.monotonic() < until:
+    while not (started := inside(NODES[-1], "pgrep", "--full", process_of_it).stdout) and time.monotonic() < until:
         time.sleep(0.2)
-    if not inside(NODES[-1], "pgrep", "--full", _AGENT).stdout:
-        return ["no agent was started"]
+    if not started:
+        return [f"no process {process_of_it} was started"]
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, 2)
     process.wait(60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Su
 Findings = dict[str, list[dict[str, Any]]]
 
 MOST = 3  # meeting places that are tried
+
+_WAY_IN = "firewall, cable and interface (fabric_readiness_interface)"
 
 
 @dataclass(frozen=True)
@@ -54,33 +56,16 @@ def _blame(attempt: Attempt, trouble: str) -> Findings:
     search = attempt.said.get(meeting, {})
     if "here" not in search:
         return {}
-    about = About("across_nodes", Subject("node", meeting))
     if "met" not in search:
-        return {meeting: [_gone(about, trouble)]}
+        found = f"that its agent does not answer ({trouble})"
+        return {meeting: [_failed(meeting, found, "that it does", "look at this node's load, memory and kernel log")]}
     lost = [name for name in others if name not in search["met"]]
     if len(others) == 1:
         return {}
-    failed = about.failed(
-        f"found that {len(lost)} of {len(others)} other nodes cannot reach it at {attempt.where} ({_words(attempt, lost)}), expected "
-        "every node to: look at its firewall, cable and switch port, and at which interface that address is on",
-        observed=f"reached by {len(others) - len(lost)} of {len(others)} nodes",
-        expected="reached by every node",
-        source="the nodes of this run",
-        action="investigate",
-        kills_job=True,
-    )
-    return {meeting: [failed.to_plain()]}
-
-
-def _gone(about: About, trouble: str) -> dict[str, Any]:
-    return about.failed(
-        f"found that its agent does not answer ({trouble}), expected it to measure: look at this node's load, memory and kernel log",
-        observed=trouble,
-        expected="an agent that answers",
-        source="the nodes of this run",
-        action="investigate",
-        kills_job=True,
-    ).to_plain()
+    said = str(attempt.said.get(lost[0], {}).get("end", "no answer")) if lost else ""
+    found = f"that {len(lost)} of {len(others)} other nodes cannot reach it at {attempt.where} ({said})"
+    step = "look at its firewall, cable and switch port, and at which interface that address is on"
+    return {meeting: [_failed(meeting, found, "that every node can", step)]}
 
 
 def _not_met(attempt: Attempt, name: str) -> dict[str, Any]:
@@ -88,38 +73,25 @@ def _not_met(attempt: Attempt, name: str) -> dict[str, Any]:
     why = str(said.get("end", "its agent gave no answer"))
     shut = attempt.said[attempt.nodes[0]].get("closed", {}).get(name)
     if shut:
-        return _closed(name, shut)
+        tried = "; ".join(f"{other} tried {why}" for other, why in shut.items())
+        return _failed(name, f"that other nodes cannot reach it ({tried})", "that they can", f"look at its {_WAY_IN}")
     if "here" not in said:
         return _unmeasured(name, f"its agent did not start: {why}")
-    about = About("across_nodes", Subject("node", name))
-    return about.failed(
-        f"found that it did not meet the others at {attempt.where} ({why}), expected it to: try that address and port from this node; "
-        "look at its firewall, cable and interface (fabric_readiness_interface)",
-        observed=why,
-        expected="meets the others",
+    found = f"that it did not meet the others at {attempt.where} ({why})"
+    return _failed(name, found, "that it does", f"try that address and port from this node; look at its {_WAY_IN}")
+
+
+def _failed(name: str, found: str, expected: str, step: str) -> dict[str, Any]:
+    failed = About("across_nodes", Subject("node", name)).failed(
+        f"found {found}, expected {expected}: {step}",
+        observed=found,
+        expected=expected,
         source="the nodes of this run",
         action="investigate",
         kills_job=True,
-    ).to_plain()
-
-
-def _closed(name: str, reasons: Mapping[str, str]) -> dict[str, Any]:
-    tried = "; ".join(f"{other} tried {why}" for other, why in reasons.items())
-    about = About("across_nodes", Subject("node", name))
-    return about.failed(
-        f"found that other nodes cannot reach it ({tried}), expected it to be open to them: look at its firewall, cable and interface "
-        "(fabric_readiness_interface)",
-        observed=tried,
-        expected="can be reached",
-        source="the nodes of this run",
-        action="investigate",
-        kills_job=True,
-    ).to_plain()
+    )
+    return failed.to_plain()
 
 
 def _unmeasured(name: str, trouble: str) -> dict[str, Any]:
     return About("across_nodes", Subject("node", name)).error(f"not measured across nodes: {trouble}").to_plain()
-
-
-def _words(attempt: Attempt, names: Sequence[str]) -> str:
-    return str(attempt.said.get(names[0], {}).get("end", "no answer")) if names else ""

@@ -64,27 +64,26 @@ def findings(fabric: Fabric, results: Results, conclusion: Conclusion, adapters:
 
 
 def _bad_node(bad: BadNode, adapters: Sequence[str]) -> Finding:
-    return About(CHECK, Subject("node", bad.node)).failed(
-        f"found that {_WHAT[bad.kind]} ({_shown(bad.evidence, bad.node)}), expected what the others do together: {_NEXT[bad.kind]}"
-        f"{_by_rail(bad.rails, adapters)}",
+    found = f"that {_WHAT[bad.kind]} ({_shown(bad.evidence, bad.node)})"
+    step = f"{_NEXT[bad.kind]}{_by_rail(bad.rails, adapters)}"
+    return _bad(Subject("node", bad.node), bad, f"found {found}, expected what the others do together: {step}")
+
+
+def _bad_pair(pair: BadPair, adapters: Sequence[str]) -> Finding:
+    one, other = pair.nodes
+    found = f"that measurements between {one} and {other} {_BETWEEN[pair.kind]} ({_shown(pair.evidence)})"
+    step = f"look at the way between them, such as switches, cables and routes{_by_rail(pair.rails, adapters)}"
+    return _bad(Subject("pair", f"{one}-{other}"), pair, f"found {found}, expected what each of the two does with others: {step}")
+
+
+def _bad(subject: Subject, bad: BadNode | BadPair, message: str) -> Finding:
+    return About(CHECK, subject).failed(
+        message,
         observed=_observed(bad.evidence),
         expected=_expected(bad.evidence),
         source=_SOURCE,
         action="investigate",
         kills_job=bad.kind != SLOW,
-    )
-
-
-def _bad_pair(pair: BadPair, adapters: Sequence[str]) -> Finding:
-    one, other = pair.nodes
-    return About(CHECK, Subject("pair", f"{one}-{other}")).failed(
-        f"found that measurements between {one} and {other} {_BETWEEN[pair.kind]} ({_shown(pair.evidence)}), expected what each of the two "
-        f"does with others: look at the way between them, such as switches, cables and routes{_by_rail(pair.rails, adapters)}",
-        observed=_observed(pair.evidence),
-        expected=_expected(pair.evidence),
-        source=_SOURCE,
-        action="investigate",
-        kills_job=pair.kind != SLOW,
     )
 
 
