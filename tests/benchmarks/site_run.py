@@ -1,6 +1,6 @@
-"""How long site.yml takes on the running sandbox, and where the time goes: by role and by task; and how many tasks each node costs.
+"""How long a playbook takes on the running sandbox, and where the time goes: by role and by task; and how many tasks each node costs.
 
-Run it after ``make demo``:  .venv/bin/python tests/benchmarks/site_run.py [--inventory inventories/sandbox] [--playbook site.yml]
+Run it after ``make demo``:  .venv/bin/python tests/benchmarks/site_run.py [--playbook playbooks/readiness.yml] [--set level=standard]
 Seconds are wall-clock of this machine; compare them within one run.
 """
 
@@ -17,10 +17,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inventory", default="inventories/sandbox")
     parser.add_argument("--playbook", default="site.yml")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable of the playbook")
     arguments = parser.parse_args()
 
     tally = Tally()
-    status = tally.run(Path(__file__).parents[2], arguments.playbook, arguments.inventory)
+    status = tally.run(Path(__file__).parents[2], arguments.playbook, arguments.inventory, **dict(each.split("=", 1) for each in arguments.set))
     print(f"{arguments.playbook}: {status}, {tally.total:.1f} s")
     tally.print_seconds()
     tally.print_tasks()

@@ -30,7 +30,7 @@ class Status:
         self._lease.touch()
 
     def end(self, lines: Sequence[str]) -> None:
-        """Say that it has ended. Where there is nothing to tell, nothing stays."""
+        """Say that it has ended. Where there is nothing to tell, or nobody to tell it to, nothing stays."""
         if lines:
             self.tell(lines, ended=True)
             self._running.unlink(missing_ok=True)
@@ -56,7 +56,7 @@ class Status:
 
     def is_wanted(self, lease_s: float | None) -> bool:
         """Say whether to go on; with a lease, somebody must have renewed it lately."""
-        if self._withdrawn.exists():
+        if self._withdrawn.exists() or not self._lease.exists():
             return False
         return lease_s is None or time.time() - self._lease.stat().st_mtime < lease_s
 
