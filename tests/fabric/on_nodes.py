@@ -189,10 +189,10 @@ def left_behind() -> Iterator[str]:
 
 
 def running(node: str) -> str:
-    """List what still measures on a node: processes, their containers and their folders."""
+    """List what still measures on a node: processes, their containers, and what says so."""
     processes = inside(node, "pgrep", "--full", "--list-full", "python3 /probe").stdout
     containers = inside(node, "docker", "ps", "--all", "--quiet", "--filter", "label=gpu.fleet").stdout
-    return (processes + containers + inside(node, "find", "/run/gpu-fleet", "-name", "fabric-*").stdout).strip()
+    return (processes + containers + inside(node, "find", "/run/gpu-fleet", "-name", "running").stdout).strip()
 
 
 def interrupted(process_of_it: str) -> list[str]:

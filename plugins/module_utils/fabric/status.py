@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,8 @@ from typing import Any
 from ansible_collections.gpu.fleet.plugins.module_utils import whole_file
 
 _LOOK_S = 0.2
+_NAME = "fabric-"
+_STALE_S = 86400.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,11 @@ class Status:
     token: str
 
     def begin(self) -> None:
-        """Say that the agent runs, and is wanted."""
+        """Say that the agent runs, and is wanted. What was told to nobody, since the run was interrupted just then, goes."""
+        for lease in self._folder.parent.glob(f"{_NAME}*/lease"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lease.stat().st_mtime > _STALE_S:
+                    shutil.rmtree(lease.parent, ignore_errors=True)
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._running.touch()
         self._lease.touch()
@@ -76,7 +83,7 @@ class Status:
     @property
     def _folder(self) -> Path:
         parent = Path("/run/gpu-fleet") if os.geteuid() == 0 else Path(tempfile.gettempdir()) / f"gpu-fleet-{os.geteuid()}"
-        return parent / f"fabric-{self.token}"
+        return parent / f"{_NAME}{self.token}"
 
     @property
     def _told(self) -> Path:

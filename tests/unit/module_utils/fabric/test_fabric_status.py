@@ -59,3 +59,14 @@ def test_one_with_nothing_to_tell_leaves_nothing(status: Status, tmp_path: Path)
     status.begin()
     status.end([])
     assert not folders(tmp_path)
+
+
+def test_what_an_interrupted_run_was_told_goes_with_a_later_run(status: Status, tmp_path: Path) -> None:
+    for token, age_s in (("old", 100_000), ("other", 100)):
+        told = Status(token)
+        told.begin()
+        told.end(["over"])
+        then = time.time() - age_s
+        os.utime(told._lease, (then, then))
+    status.begin()
+    assert sorted(folder.name for folder in folders(tmp_path)) == ["fabric-0123456789abcdef", "fabric-other"]
