@@ -21,7 +21,8 @@ def main() -> int:
     arguments = parser.parse_args()
 
     tally = Tally()
-    status = tally.run(Path(__file__).parents[2], arguments.playbook, arguments.inventory, **dict(each.split("=", 1) for each in arguments.set))
+    variables = dict(each.split("=", 1) for each in arguments.set)
+    status = tally.run(Path(__file__).parents[2], arguments.playbook, arguments.inventory, **variables)
     print(f"{arguments.playbook}: {status}, {tally.total:.1f} s")
     tally.print_seconds()
     tally.print_tasks()
