@@ -16,9 +16,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.history import EMPTY, af
 from ansible_collections.gpu.fleet.plugins.module_utils.judge import history as flapping
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.checks import judge
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation, Snapshot
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.burn_in import FILE as BURN_IN_FILE
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.node import observe
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.probe import BurnInRequest, ProbeRequest
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.node import Probing, observe
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
@@ -60,10 +58,10 @@ def measure(
     """Measure this node; it is left as it was found, but for its history. Every level but passive needs the folder of the probe."""
     start = time.monotonic()
     active = request.level != PASSIVE
-    asked = _probe_request(request, probe) if active else None
+    probing = _probing(request, bindings, probe, root) if active else None
     before = history_file.load(request.memory.path) if request.memory.path else history_file.Loaded(EMPTY)
-    deadline = Deadline(request.timeout_s + (request.burn_in_s if asked and asked.burn_in else 0.0))
-    observation = observe(bindings, deadline, asked, root, _previous(request.memory, before))
+    deadline = Deadline(request.timeout_s + (request.burn_in_s if request.level == BURN_IN else 0.0))
+    observation = observe(bindings, deadline, probing, root, _previous(request.memory, before))
     if request.memory.recovered:
         observation = recovery.declared(observation)
     findings = judge(observation, request.expectation, tables, active=active)
@@ -76,14 +74,16 @@ def measure(
     }
 
 
-def _probe_request(request: Request, probe: Path | None) -> ProbeRequest:
-    if probe is None:
+def _probing(request: Request, bindings: Callable[[], Any], folder: Path | None, root: Path) -> Probing:
+    from ansible_collections.gpu.fleet.plugins.module_utils.observe import burn_in, probe  # noqa: PLC0415 - a passive check is spared them
+
+    if folder is None:
         raise ValueError(f"found no folder of the probe, expected one: level {request.level} measures with it")
-    level = _OTHER_WORDS.get(request.level, request.level)
-    memory = request.memory
-    path = memory.path.with_name(BURN_IN_FILE) if memory.path and memory.keep else None
-    burn_in = BurnInRequest(request.burn_in_s, path, memory.recovered) if level == BURN_IN else None
-    return ProbeRequest(request.runtime, request.image, request.expectation.probe_device, level, probe, burn_in)
+    level, memory = _OTHER_WORDS.get(request.level, request.level), request.memory
+    path = memory.path.with_name(burn_in.FILE) if memory.path and memory.keep else None
+    lasting = probe.BurnInRequest(request.burn_in_s, path, memory.recovered) if level == BURN_IN else None
+    asked = probe.ProbeRequest(request.runtime, request.image, request.expectation.probe_device, level, folder, lasting)
+    return lambda nvml, deadline: probe.observe(asked, bindings, nvml, deadline, root)
 
 
 def _previous(memory: Memory, before: history_file.Loaded) -> Reading[Snapshot]:

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
-from ansible_collections.gpu.fleet.plugins.module_utils.observation import SCHEMA, Observation, Snapshot
-from ansible_collections.gpu.fleet.plugins.module_utils.observe import device_nodes, driver, host, kernel_log, nvml, pci, probe, system
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import SCHEMA, Nvml, Observation, Snapshot
+from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import Probe
+from ansible_collections.gpu.fleet.plugins.module_utils.observe import device_nodes, driver, host, kernel_log, nvml, pci, system
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 _NVML_S = 60.0  # starting NVML takes seconds per GPU where persistence mode is off
 _SYSTEM_S = 30.0  # an adapter whose firmware does not answer holds a reading up for as long as that
 
 T = TypeVar("T")
-
+Probing = Callable[[Nvml, Deadline], Reading[Probe]]
 
 _NO_HISTORY: Reading[Snapshot] = Reading.unsupported("no history is kept of this node")
 
@@ -24,11 +25,11 @@ _NO_HISTORY: Reading[Snapshot] = Reading.unsupported("no history is kept of this
 def observe(
     bindings: Callable[[], Any],
     deadline: Deadline,
-    request: probe.ProbeRequest | None = None,
+    probing: Probing | None = None,
     root: Path = Path("/"),
     previous: Reading[Snapshot] = _NO_HISTORY,
 ) -> Observation:
-    """Read the node; with a request, the probe measures its GPUs too. `previous` is what its history holds of the last check."""
+    """Read the node; `probing` measures its GPUs as well. `previous` is what its history holds of the last check."""
     measured_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     gpus = nvml.Observer(bindings, deadline.at_most(min(_NVML_S, deadline.left / 2)))
     machine = system.Observer(root, deadline.at_most(min(_SYSTEM_S, deadline.left / 2)))
@@ -49,7 +50,7 @@ def observe(
         nvml=seen,
         device_nodes=nodes,
         kernel_log=log,
-        probe=_guarded(lambda: probe.observe(request, bindings, seen, deadline, root)) if request else not_asked,
+        probe=_guarded(lambda: probing(seen, deadline)) if probing else not_asked,
         previous=previous,
         system=around,
     )
