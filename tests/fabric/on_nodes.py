@@ -22,9 +22,8 @@ REPOSITORY = Path(__file__).parents[2]
 SANDBOX = os.environ.get("SANDBOX_NAME", "sandbox")
 NODES = ("gpu-01", "gpu-02", "gpu-03", "gpu-04")
 MEETING_PORT = 29500
-# Short times: what hangs is given up sooner than on a real fleet. The gate lies far below what this machine's memory gives, and far above
-# the slowed link.
-TIMES = {"fabric_readiness_round_s": 12, "fabric_readiness_meet_s": 40, "fabric_readiness_measure_s": 1, "fabric_readiness_gate_gb_s": 0.02}
+# Short times: what hangs is given up sooner than on a real fleet.
+TIMES = {"fabric_readiness_round_s": 12, "fabric_readiness_meet_s": 40, "fabric_readiness_measure_s": 1}
 BOUND_S = 300  # no play may take longer, whatever hangs
 WAIT_S = 90
 _AGENT = "^python3 /probe/agent.py"
@@ -62,7 +61,7 @@ def nothing(_node: str) -> Iterator[None]:
 
 @contextmanager
 def slow_link(node: str) -> Iterator[None]:
-    """Let a node send 40 Mbit/s."""
+    """Let a node send 40 Mbit/s, which is far below the gate."""
     on_network(node, "tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "40mbit", "burst", "64kb", "latency", "400ms")
     try:
         yield

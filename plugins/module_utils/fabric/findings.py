@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric import transport
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import (
     ABSENT,
     DIED,
@@ -19,11 +20,11 @@ from ansible_collections.gpu.fleet.plugins.module_utils.fabric.judged import Res
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, Subject, at_least, quantity
 
-CHECK, TRANSPORT = "across_nodes", "across_nodes_transport"
+CHECK = "across_nodes"
 
 _GB_S, _SOURCE = "GB/s", "the nodes of this run"
-_SOCKETS = "NET/Socket"
 _NAMED = 4
+_COMPARABLE = 4  # nodes: fewer make no two groups without a node in common
 _WHAT = {
     ABSENT: "its agent stopped answering in the middle of a measurement",
     DIED: "a process of it ended by itself in the middle of a measurement",
@@ -57,8 +58,8 @@ def findings(fabric: Fabric, results: Results, conclusion: Conclusion, adapters:
         found[node] += _everywhere(about, conclusion, results) if conclusion.everywhere else _unexplained(about, conclusion)
         found[node] += [_slow_rail(adapters, rail) for rail in conclusion.bad_rails]
         if not found[node]:
-            found[node].append(_rest(about, conclusion))
-    for node, finding in _transports(fabric, results, adapters):
+            found[node].append(_ungated(about, fabric, results, conclusion) or _rest(about, conclusion))
+    for node, finding in transport.judge(fabric, results, adapters):
         found[node].append(finding)
     return found
 
@@ -150,6 +151,23 @@ def _slow_rail(adapters: Sequence[str], rail: int) -> Finding:
     )
 
 
+def _ungated(about: About, fabric: Fabric, results: Results, conclusion: Conclusion) -> Finding | None:
+    """Accept what so few nodes measured that nothing tells what is normal, where all is right and alike."""
+    outcomes = [outcome for _round, outcomes in results for outcome in outcomes]
+    figures = [outcome.busbw_gb_s for outcome in outcomes if outcome.busbw_gb_s is not None and not outcome.wrong]
+    undecided = len(conclusion.undecided) == len(fabric.nodes) < _COMPARABLE and not conclusion.undecided_pairs
+    if fabric.gate_gb_s is not None or not undecided or not figures or len(figures) < len(outcomes):
+        return None
+    if min(figures) < fabric.fraction * max(figures):
+        return None
+    return about.passed(
+        f"{figures[0]:.4g} {_GB_S} bus bandwidth of {len(fabric.nodes)} nodes together{_over(outcomes[0].transport)}; no gate: so few "
+        "have no others to compare with, set fabric_readiness_gate_gb_s to what the network should give",
+        observed=quantity(figures[0], _GB_S),
+        source="no gate",
+    )
+
+
 def _rest(about: About, conclusion: Conclusion) -> Finding:
     node = about.subject.id
     if node not in conclusion.good:
@@ -160,40 +178,8 @@ def _rest(about: About, conclusion: Conclusion) -> Finding:
     if whole is None or whole.busbw_gb_s is None:
         return about.error("this node is called good, and no measurement shows it: please report this")
     gate = None if whole.gate_gb_s is None else at_least(whole.gate_gb_s, _GB_S)
-    with_it = f"{_figure(whole)} bus bandwidth of {len(whole.nodes)} nodes together" + (
-        f", over {whole.transport}" if whole.transport else ""
-    )
+    with_it = f"{_figure(whole)} bus bandwidth of {len(whole.nodes)} nodes together{_over(whole.transport)}"
     return about.passed(with_it, observed=quantity(whole.busbw_gb_s, _GB_S), expected=gate, source=_SOURCE)
-
-
-def _transports(fabric: Fabric, results: Results, adapters: Sequence[str]) -> Iterator[tuple[str, Finding]]:
-    """Find that NCCL fell back to sockets, which it does without a word, where there are faster ways."""
-    ways: dict[str, set[str]] = {}
-    for _round, outcomes in results:
-        for outcome in outcomes:
-            for node in outcome.group.nodes if outcome.transport else ():
-                ways.setdefault(node, set()).add(outcome.transport)
-    for node in fabric.nodes:
-        about, seen = About(TRANSPORT, Subject("node", node)), ", ".join(sorted(ways.get(node, ())))
-        if not adapters:
-            yield node, about.skipped("not every node has an InfiniBand or RoCE adapter that the agent sees")
-        elif not seen:
-            yield node, about.error("NCCL did not tell over what it went")
-        elif all(_SOCKETS in way for way in ways[node]):
-            yield (
-                node,
-                about.failed(
-                    f"found that NCCL goes over {seen}, expected over the adapters ({', '.join(adapters[:_NAMED])}): look at NCCL's log "
-                    "(NCCL_DEBUG=INFO), at the devices and drivers that the container sees (/dev/infiniband), and at NCCL_IB_DISABLE",
-                    observed=seen,
-                    expected="NET/IB",
-                    source="NCCL's own log",
-                    action="investigate",
-                    kills_job=False,
-                ),
-            )
-        else:
-            yield node, about.passed(seen, observed=seen, expected="NET/IB", source="NCCL's own log")
 
 
 def _shown(evidence: Sequence[Measured], node: str = "") -> str:
@@ -204,6 +190,10 @@ def _shown(evidence: Sequence[Measured], node: str = "") -> str:
         whom = ", ".join(others) if len(others) <= 2 else f"{len(others)} others"  # noqa: PLR2004 - a pair, or a partner
         parts.append(f"{_figure(measured)} {'with' if node else 'by'} {whom} in round {measured.round}")
     return "; ".join(parts)
+
+
+def _over(transport: str) -> str:
+    return f", over {transport}" if transport else ""
 
 
 def _figure(measured: Measured) -> str:

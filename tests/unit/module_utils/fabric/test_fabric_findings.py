@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import (
     ABSENT,
     HANG,
@@ -13,8 +14,9 @@ from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import
     Conclusion,
     Measured,
 )
-from ansible_collections.gpu.fleet.plugins.module_utils.fabric.findings import TRANSPORT, findings
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.findings import findings
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Group, Outcome, Round
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.transport import CHECK as TRANSPORT
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
 
 NODES = ("a", "b", "c", "d")
@@ -111,3 +113,27 @@ def test_a_silent_fall_back_to_sockets_is_found() -> None:
     assert way(transport="NET/Socket") == "fail"
     assert way(transport="") == "error"
     assert way(transport="gloo", adapters=()) == "skip"
+
+
+@pytest.mark.parametrize(
+    ("figures", "gate", "status"),
+    [
+        ((400.0,), None, "pass"),
+        ((400.0,), 300.0, "error"),  # by the gate the search would have decided
+        ((400.0, 395.0, 405.0, 401.0), None, "pass"),
+        ((400.0, 395.0, 200.0, 201.0), None, "error"),
+        ((None,), None, "error"),
+    ],
+)
+def test_so_few_nodes_that_nothing_tells_what_is_normal(figures: tuple[float | None, ...], gate: float | None, status: str) -> None:
+    group = Group(NODES[:3])
+    results = [(Round(number, (group,), "all nodes"), (Outcome(group, figure, transport="gloo"),)) for number, figure in enumerate(figures)]
+    found = findings(Fabric(NODES[:3], gate_gb_s=gate), results, Conclusion(len(figures), undecided=NODES[:3]), ())
+    assert across(found, "a").status == status
+    assert ("no gate" in across(found, "a").message) == (status == "pass")
+
+
+def test_four_nodes_that_nothing_was_decided_of_are_not_good() -> None:
+    group = Group(NODES)
+    results = [(Round(0, (group,), "all nodes"), (Outcome(group, 400.0),))]
+    assert across(findings(Fabric(NODES), results, Conclusion(1, undecided=NODES), ()), "a").status == "error"
