@@ -14,6 +14,7 @@ Results = Sequence[tuple[Round, tuple[Outcome, ...]]]
 _DOUBT = 0.97  # between this part of the gate and the gate, noise may have decided: a large group measures again
 _TO_COMPARE = 2  # figures; one alone is no comparison
 _QUARTILE = 0.75
+_LIKE = 2.5  # times as many nodes at most make a group of like size: halves of a whole are, whatever was busy or odd
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ class _Gates:
         if self._fabric.gate_gb_s is not None:
             return self._fabric.gate_gb_s
         if size not in self._known:
-            alike = [figure for other, figures in self._figures.items() if other <= 2 * size <= 4 * other for figure in figures]
+            alike = [
+                figure for other, figures in self._figures.items() if max(other, size) <= _LIKE * min(other, size) for figure in figures
+            ]
             self._known[size] = usual(alike) * self._fabric.fraction if len(alike) >= _TO_COMPARE else None
         return self._known[size]
 

@@ -38,16 +38,20 @@ class Rails:
                     return tuple(Group(pair, rail) for pair in pairs)
         return ()
 
-    def of(self, nodes: Pair) -> tuple[int, ...]:
-        """Name the slow rails of a node or a pair, where others are not slow: else it is not the rails."""
-        slow = {rail for (pair, rail) in self._figures if nodes <= pair and self._is_proven(pair, rail)}
-        return tuple(sorted(slow)) if len(slow) < self._evidence.fabric.rails else ()
+    def of(self, pair: Pair) -> tuple[int, ...]:
+        """Name the slow rails of a pair, where others are not slow: else it is not the rails."""
+        rails = range(self._evidence.fabric.rails)
+        slow = tuple(rail for rail in rails if len(self._of(pair, rail)) >= _TIMES and self._is_slow(pair, rail))
+        return slow if len(slow) < len(rails) else ()
+
+    def of_node(self, node: str) -> tuple[int, ...]:
+        """Name the slow rails of a node, measured with a good one."""
+        measured = {pair for pair, _rail in self._figures if node in pair}
+        return tuple(sorted({rail for pair in measured for rail in self.of(pair)}))
 
     def everywhere(self) -> tuple[int, ...]:
         """Name the rails that are slow between all nodes."""
-        if self._evidence.shown_good:
-            return ()
-        of_each = [set(self.of(pair)) for pair in self._subjects()]
+        of_each = [] if self._evidence.shown_good else [set(self.of(pair)) for pair in self._subjects()]
         return tuple(sorted(set.intersection(*of_each))) if of_each else ()
 
     def _subjects(self) -> list[Pair]:
@@ -78,6 +82,3 @@ class Rails:
 
     def _is_slow(self, pair: Pair, rail: int) -> bool:
         return bool(self._of(pair, rail)) and max(self._of(pair, rail)) < self._gate
-
-    def _is_proven(self, pair: Pair, rail: int) -> bool:
-        return len(self._of(pair, rail)) >= _TIMES and self._is_slow(pair, rail)
