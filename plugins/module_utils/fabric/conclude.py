@@ -24,11 +24,7 @@ def conclude(evidence: Evidence, results: Results, rails: Rails, proven: Collect
     """Say what the rounds showed; whoever was not shown to be good is not good, and whoever was not shown to be bad is not accused."""
     fabric = evidence.fabric
     gone = tuple(_gone(evidence, results))
-    slow = tuple(
-        BadNode(node, _kind(seen), _measured(evidence, seen), rails.of_node(node))
-        for node in evidence.bad_nodes
-        for seen in [[seen for seen in evidence.seen if len(seen.members) == 2 and node in seen.members and seen.good is False]]  # noqa: PLR2004
-    )
+    slow = tuple(_bad_node(evidence, node, rails) for node in evidence.bad_nodes)
     bad = {node.node for node in (*gone, *slow)}
     good = tuple(node for node in evidence.good if node not in bad)
     measured = {node for seen in evidence.seen for node in seen.members}
@@ -60,6 +56,13 @@ def _gone(evidence: Evidence, results: Results) -> Iterable[BadNode]:
                     measured = Measured(round_.number, outcome.group.nodes, outcome.busbw_gb_s, None, outcome.transport, outcome.why)
                     first.setdefault(node, BadNode(node, kind, (measured,)))
     return (first[node] for node in evidence.fabric.nodes if node in first)
+
+
+def _bad_node(evidence: Evidence, node: str, rails: Rails) -> BadNode:
+    seen = sorted(
+        (seen for pair in evidence.bad_pairs_of[node] for seen in evidence.direct[pair] if seen.good is False), key=lambda seen: seen.number
+    )
+    return BadNode(node, _kind(seen), _measured(evidence, seen), rails.of_node(node))
 
 
 def _pair(evidence: Evidence, pair: Pair, rails: Rails) -> BadPair:

@@ -17,7 +17,7 @@ class Errands:
         self._evidence = evidence
         self._busy: set[str] = set()
         suspects = {node for pair in evidence.suspected for node in pair}
-        self._partners = [node for node in evidence.good if node not in suspects] + [node for node in evidence.good if node in suspects]
+        self._partners = [*sorted(evidence.good, key=lambda node: node in suspects)][::-1]  # the best is the last
 
     def due(self) -> Iterator[tuple[str, ...]]:
         """Plan what must be known: of each suspected pair, and of each node that was never good.
@@ -63,9 +63,12 @@ class Errands:
 
     def _partner(self, node: str) -> str | None:
         """Choose a good node that this one has not measured bad with; where there is none, the one with which it did least."""
-        evidence = self._evidence
-        tried = evidence.partners_tried(node)
-        free = [other for other in self._partners if other not in self._busy and other != node]
+        while self._partners and self._partners[-1] in self._busy:
+            self._partners.pop()
+        tried = self._evidence.partners_tried(node)
+        free = (other for other in reversed(self._partners) if other not in self._busy and other != node)
         return next((other for other in free if other not in tried), None) or min(
-            free, key=lambda other: evidence.times_bad((node, other)), default=None
+            tried.intersection(self._partners).difference(self._busy),
+            key=lambda other: (self._evidence.times_bad((node, other)), self._evidence.in_order((other,))),
+            default=None,
         )

@@ -17,7 +17,10 @@ _PARTNERS = 3  # good nodes with which an accused node was bad, where there are 
 
 
 class Evidence:
-    """Derived from the results alone, anew in each round. Fails closed: nobody is good without a good group, nor bad without three bad ones."""
+    """Derived from the results alone, anew in each round.
+
+    Fails closed: nobody is good without a good group, nor bad without three bad ones.
+    """
 
     def __init__(self, fabric: Fabric, results: Results) -> None:
         """Sort what was measured by whom it shows something of."""
@@ -30,7 +33,7 @@ class Evidence:
         self.alive = tuple(node for node in fabric.nodes if node not in self.gone)
         self.direct: dict[Pair, list[Seen]] = defaultdict(list)
         self._good_pairs_of: dict[str, list[Seen]] = defaultdict(list)
-        self._bad_pairs_of: dict[str, set[Pair]] = defaultdict(set)
+        self.bad_pairs_of: dict[str, dict[Pair, None]] = defaultdict(dict)  # in the order in which they measured
         for seen in self.seen:
             if len(seen.members) == PAIR:
                 self.direct[seen.members].append(seen)
@@ -38,7 +41,7 @@ class Evidence:
                     if seen.good:
                         self._good_pairs_of[node].append(seen)
                     elif seen.good is False and not seen.members & self.gone:
-                        self._bad_pairs_of[node].add(seen.members)
+                        self.bad_pairs_of[node][seen.members] = None
         self._good_groups = [seen for seen in self.seen if seen.good and len(seen.members) > PAIR]
 
     def in_order(self, nodes: Iterable[str]) -> tuple[str, ...]:
@@ -54,16 +57,15 @@ class Evidence:
     def bad_nodes(self) -> tuple[str, ...]:
         """Nodes at fault by their figures: bad with several partners, each of whom is good with others.
 
-        The plainest first, since its partners are then no longer suspect on its account.
+        First those that were never good, then the plainest, since its partners are then no longer suspect on its account.
         """
-        clean, accused = set(self.shown_good), set()
-        while True:
-            left = [node for node in self._bad_pairs_of if node not in accused and self._is_bad(node, clean)]
-            if not left:
-                return tuple(node for node in self.alive if node in accused)
-            worst = max(left, key=lambda node: (node not in clean, len(self.partners_tried(node) & clean)))
+        clean = set(self.shown_good)
+        accused = {node for node in self.bad_pairs_of if node not in clean and self._is_bad(node, clean)}
+        while left := [node for node in self.bad_pairs_of if node in clean and self._is_bad(node, clean)]:
+            worst = max(left, key=lambda node: len(self.partners_tried(node) & clean))
             accused.add(worst)
             clean.discard(worst)
+        return tuple(node for node in self.alive if node in accused)
 
     @cached_property
     def good(self) -> tuple[str, ...]:
@@ -75,7 +77,7 @@ class Evidence:
     def suspected(self) -> tuple[Pair, ...]:
         """Pairs that measured bad, were never good together, and hold no node at fault; in the order in which they were found."""
         cleared = self.gone.union(self.bad_nodes)
-        bad = {pair: None for pairs in self._bad_pairs_of.values() for pair in pairs}
+        bad = {pair: None for pairs in self.bad_pairs_of.values() for pair in pairs}
         pairs = [pair for pair in bad if not pair & cleared and not self.together(*pair)]
         return tuple(sorted(pairs, key=lambda pair: (self._first_bad(pair), self.in_order(pair))))
 
@@ -135,7 +137,7 @@ class Evidence:
 
     def partners_tried(self, node: str) -> set[str]:
         """Name with whom a node was bad."""
-        return {other for pair in self._bad_pairs_of.get(node, ()) for other in pair} - {node}
+        return {other for pair in self.bad_pairs_of.get(node, ()) for other in pair} - {node}
 
     def times_measured(self, members: Iterable[str]) -> int:
         """Count how often this very group measured."""
@@ -171,4 +173,4 @@ class Evidence:
 
     def _is_bad(self, node: str, clean: set[str]) -> bool:
         partners = len(self.partners_tried(node) & clean)
-        return 0 < partners >= min(_PARTNERS, len(clean - {node})) and sum(map(self.times_bad, self._bad_pairs_of[node])) >= _TIMES
+        return 0 < partners >= min(_PARTNERS, len(clean) - (node in clean)) and sum(map(self.times_bad, self.bad_pairs_of[node])) >= _TIMES

@@ -14,8 +14,8 @@ Plan = tuple[Collection[tuple[str, ...]], str]  # groups, and why
 
 def first_rounds(evidence: Evidence) -> Plan:
     """Plan the next of them."""
-    alive = evidence.alive
-    whole = [seen for seen in evidence.seen if seen.members == frozenset(alive)]
+    alive, everybody = evidence.alive, frozenset(evidence.alive)
+    whole = [seen for seen in evidence.seen if seen.members == everybody]
     if not whole:
         return [alive], "all nodes" if not evidence.gone else "all nodes that are left"
     doubtful = len(whole) == 1 and whole[0].good is None and whole[0].gate_gb_s is not None
@@ -30,7 +30,10 @@ def first_rounds(evidence: Evidence) -> Plan:
 
 
 def _matching(evidence: Evidence, turn: int) -> list[tuple[str, ...]]:
-    """Pair neighbours first; then all others, turn by turn, as in a tournament. Who has no partner joins the last pair, if there are more."""
+    """Pair neighbours first; then all others, turn by turn, as in a tournament.
+
+    Who has no partner joins the last pair, if there are more.
+    """
     nodes: tuple[str | None, ...] = evidence.fabric.nodes
     if len(nodes) % 2:
         nodes = (*nodes, None)

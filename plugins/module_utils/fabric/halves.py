@@ -1,8 +1,8 @@
 """Finding the bad pair in a bad group of good nodes: split it in halves, by one bit of the nodes' labels after the other.
 
-Two nodes lie in the same half where their labels agree in that bit. A half that is bad holds the pair, and is split in its turn. Where both
-halves are good, the pair lies across: its labels differ in that bit. Once every bit is known to agree or to differ, each node has one partner
-left that fits, and these disjoint pairs measure at the same time.
+Two nodes lie in the same half where their labels agree in that bit. A half that is bad holds the pair, and is split in its turn. Where
+both halves are good, the pair lies across: its labels differ in that bit. Once every bit is known to agree or to differ, each node has one
+partner left that fits, and these disjoint pairs measure at the same time.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Halves:
 
 
 def labels(nodes: tuple[str, ...]) -> dict[str, int]:
-    """Number the nodes so that the two of a first pair differ in every bit: no split needs to find again what that pair measured."""
+    """Return labels by which the two of a first pair differ in every bit: no split needs to find again what that pair measured."""
     mask = (1 << bits(len(nodes))) - 1
     return {node: place // 2 if place % 2 == 0 else mask ^ (place // 2) for place, node in enumerate(nodes)}
 

@@ -6,13 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Group, Outcome, Round
 
 Results = Sequence[tuple[Round, tuple[Outcome, ...]]]
 
 _DOUBT = 0.97  # between this part of the gate and the gate, noise may have decided: a large group measures again
-_TO_COMPARE = 2  # figures; one alone is no comparison
 _QUARTILE = 0.75
 _LIKE = 2.5  # times as many nodes at most make a group of like size: halves of a whole are, whatever was busy or odd
 
@@ -39,7 +39,7 @@ def judged(fabric: Fabric, results: Results) -> list[Seen]:
         for group, outcome in _paired(round_, outcomes)
         if group.rail is None and not (outcome.absent or outcome.died)
     ]
-    gates = _Gates(fabric, [(len(members), outcome.busbw_gb_s) for _number, members, outcome in told])
+    gates = _Gates(fabric, [(members, outcome.busbw_gb_s) for _number, members, outcome in told])
     repeats: dict[frozenset[str], list[float]] = defaultdict(list)
     for _number, members, outcome in told:
         if len(members) > 2 and outcome.busbw_gb_s is not None:  # noqa: PLR2004 - a pair
@@ -74,12 +74,13 @@ def _good(outcome: Outcome, gate: float | None, repeats: Sequence[float]) -> boo
 class _Gates:
     """The gate for a group of so many nodes."""
 
-    def __init__(self, fabric: Fabric, told: Iterable[tuple[int, float | None]]) -> None:
+    def __init__(self, fabric: Fabric, told: Iterable[tuple[frozenset[str], float | None]]) -> None:
+        """Sort the figures by the sizes of their groups."""
         self._fabric = fabric
-        self._figures: dict[int, list[float]] = defaultdict(list)
-        for size, figure in told:
+        self._figures: dict[int, list[tuple[frozenset[str], float]]] = defaultdict(list)
+        for members, figure in told:
             if figure is not None:
-                self._figures[size].append(figure)
+                self._figures[len(members)].append((members, figure))
         self._known: dict[int, float | None] = {}
 
     def of(self, size: int) -> float | None:
@@ -87,14 +88,22 @@ class _Gates:
         if self._fabric.gate_gb_s is not None:
             return self._fabric.gate_gb_s
         if size not in self._known:
-            alike = [
-                figure for other, figures in self._figures.items() if max(other, size) <= _LIKE * min(other, size) for figure in figures
-            ]
-            self._known[size] = usual(alike) * self._fabric.fraction if len(alike) >= _TO_COMPARE else None
+            self._known[size] = self._compared(size)
         return self._known[size]
 
+    def _compared(self, size: int) -> float | None:
+        """Compare with groups of like size, two of them without a common node: what is in both would hide."""
+        alike = [each for other, several in self._figures.items() if max(other, size) <= _LIKE * min(other, size) for each in several]
+        if not any(one.isdisjoint(other) for one, _figure in alike for other, _other in alike):
+            return None
+        return usual((figure for _members, figure in alike), self._fabric.fraction) * self._fabric.fraction
 
-def usual(figures: Iterable[float]) -> float:
-    """Return what healthy groups measure: the upper quartile, so that it holds with few groups, and with many slow ones."""
+
+def usual(figures: Iterable[float], fraction: float) -> float:
+    """Return what healthy groups measure: the median of those that are not plainly slower than the upper quartile.
+
+    That holds with few groups, and with many slow ones.
+    """
     ordered = sorted(figures)
-    return ordered[math.ceil(_QUARTILE * len(ordered)) - 1]
+    least = ordered[math.ceil(_QUARTILE * len(ordered)) - 1] * fraction
+    return median(figure for figure in ordered if figure >= least)

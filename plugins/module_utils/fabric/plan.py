@@ -1,4 +1,7 @@
-"""The search for the bad node, pair or rail of a fabric: what to measure next, given what was measured. Pure; docs/fabric_search.md explains it."""
+"""The search for the bad node, pair or rail of a fabric: what to measure next, given what was measured.
+
+Pure: the same results give the same round. docs/fabric_search.md explains it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Collection
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclude import conclude
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import Conclusion
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.errands import Errands
-from ansible_collections.gpu.fleet.plugins.module_utils.fabric.evidence import PAIR, Evidence
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.evidence import PAIR, Evidence, Pair
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.first_rounds import Plan, first_rounds
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.halves import Halves, bits
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.judged import Results
@@ -69,7 +72,8 @@ def _groups(evidence: Evidence) -> Plan:
 
 def _parts(evidence: Evidence, idle: set[str]) -> list[tuple[str, ...]]:
     """Plan what leads to the bad pair of each open group."""
-    left, parts, halves = set(idle), [], Halves(evidence)
+    left, halves = set(idle), Halves(evidence)
+    parts: list[tuple[str, ...]] = []
     for seen in evidence.open_groups:
         if not seen.members.isdisjoint(left):
             parts += halves.next_of(seen.members, left)
