@@ -102,6 +102,11 @@ class Evidence:
         pair = frozenset((one, other))
         return any(seen.good for seen in self.direct.get(pair, ())) or self.is_shown(pair)
 
+    def good_with(self, node: str) -> frozenset[str]:
+        """Name a node and all with whom it was in one good group."""
+        groups = (*self._good_pairs_of.get(node, ()), *(seen for seen in self._good_groups if node in seen.members))
+        return frozenset((node,)).union(*(seen.members for seen in groups))
+
     def is_shown(self, members: frozenset[str]) -> bool:
         """Say whether all of these were in one good group of more than two."""
         return any(members <= seen.members for seen in self._good_groups)
