@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.evidence import Evidence, Pair
 
-_NEAR = 0.95  # of the gate; healthy pairs fall below it by noise one time in a million
-
 
 class Errands:
     """The errands of one round. Nobody runs two at a time."""
@@ -20,17 +18,13 @@ class Errands:
         self._partners = [*sorted(evidence.good, key=lambda node: node in suspects)][::-1]  # the best is the last
 
     def due(self) -> Iterator[tuple[str, ...]]:
-        """Plan what must be known: of each suspected pair, and of each node that was never good.
-
-        What is plainly bad goes straight to other partners; near the gate noise is likelier, and the same pair once more tells that best.
-        """
+        """Plan what must be known: of each suspected pair, and of each node that was never good."""
         evidence = self._evidence
         apart: list[str] = []
         for pair in evidence.suspected:
             unclear = evidence.unclear(pair)
-            if unclear and (evidence.times_bad(pair) > 1 or self._is_plain(pair)):
-                apart += unclear
-            elif pair not in evidence.bad_pairs:
+            apart += unclear
+            if not unclear and pair not in evidence.bad_pairs:
                 yield from self._again(pair)
         never = [node for node in evidence.alive if node not in evidence.shown_good and not evidence.partners_tried(node)]
         yield from self._with_others([*apart, *never])
@@ -43,11 +37,6 @@ class Errands:
                 self._with_others(node for node in evidence.in_order(pair) if evidence.goods_since(node, pair) <= evidence.times_bad(pair))
             )
             yield from others or self._again(pair)
-
-    def _is_plain(self, pair: Pair) -> bool:
-        return all(
-            seen.gate_gb_s is None or (seen.outcome.busbw_gb_s or 0) < _NEAR * seen.gate_gb_s for seen in self._evidence.direct[pair]
-        )
 
     def _again(self, pair: Pair) -> Iterator[tuple[str, ...]]:
         if pair.isdisjoint(self._busy):

@@ -18,8 +18,7 @@ def first_rounds(evidence: Evidence) -> Plan:
     whole = [seen for seen in evidence.seen if seen.members == everybody]
     if not whole:
         return [alive], "all nodes" if not evidence.gone else "all nodes that are left"
-    doubtful = len(whole) == 1 and whole[0].good is None and whole[0].gate_gb_s is not None
-    if doubtful or (len(alive) == PAIR and len(whole) <= PAIR and evidence.fabric.gate_gb_s is not None):
+    if whole[0].is_doubtful or (len(alive) == PAIR and len(whole) <= PAIR and evidence.fabric.gate_gb_s is not None):
         return [alive], "the same again"
     few = len(alive) <= _FEW
     for turn in range(_MATCHINGS_OF_FEW if few else _MATCHINGS):

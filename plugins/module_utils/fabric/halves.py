@@ -96,7 +96,7 @@ class Halves:
         return tuple(groups)
 
     def _is_new(self, one: str, other: str) -> bool:
-        return not self._evidence.together(one, other) and not self._evidence.times_bad((one, other))
+        return not self._evidence.together(one, other) and not self._evidence.times_measured((one, other))
 
 
 def labels(nodes: tuple[str, ...]) -> dict[str, int]:
@@ -120,10 +120,13 @@ def _disjoint(pairs: Iterator[tuple[str, str]], idle: Collection[str]) -> Parts:
 
 
 def _present(evidence: Evidence) -> list[tuple[frozenset[str], frozenset[str]]]:
-    """Return each good group of more than two, with all who were in such groups of its round."""
+    """Return each good group of more than two, with all who were in such groups of its round.
+
+    One too near the gate to tell counts as good here, so that noise costs no round: what hides in it comes up again when all measure together.
+    """
     by_round: dict[int, list[frozenset[str]]] = {}
     for seen in evidence.seen:
         if len(seen.members) > PAIR:
             by_round.setdefault(seen.number, []).append(seen.members)
     present = {number: frozenset().union(*groups) for number, groups in by_round.items()}
-    return [(seen.members, present[seen.number]) for seen in evidence.seen if seen.good and len(seen.members) > PAIR]
+    return [(seen.members, present[seen.number]) for seen in evidence.seen if (seen.good or seen.is_doubtful) and len(seen.members) > PAIR]

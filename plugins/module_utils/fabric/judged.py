@@ -6,13 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Group, Outcome, Round
 
 Results = Sequence[tuple[Round, tuple[Outcome, ...]]]
 
-_DOUBT = 0.97  # between this part of the gate and the gate, noise may have decided: a large group measures again
+_DOUBT = 0.97  # between this part of the gate and the gate, noise may have decided: the mean of two tells
 _QUARTILE = 0.75
 _LIKE = 2.5  # times as many nodes at most make a group of like size: halves of a whole are, whatever was busy or odd
 
@@ -26,6 +26,11 @@ class Seen:
     outcome: Outcome
     gate_gb_s: float | None
     good: bool | None  # None: too near the gate to tell, or nothing to compare with
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Say whether it was too near the gate to tell."""
+        return self.good is None and self.gate_gb_s is not None
 
 
 def judged(fabric: Fabric, results: Results) -> list[Seen]:
@@ -42,12 +47,12 @@ def judged(fabric: Fabric, results: Results) -> list[Seen]:
     gates = _Gates(fabric, [(members, outcome.busbw_gb_s) for _number, members, outcome in told])
     repeats: dict[frozenset[str], list[float]] = defaultdict(list)
     for _number, members, outcome in told:
-        if len(members) > 2 and outcome.busbw_gb_s is not None:  # noqa: PLR2004 - a pair
+        if outcome.busbw_gb_s is not None:
             repeats[members].append(outcome.busbw_gb_s)
     seen = []
     for number, members, outcome in told:
         gate = gates.of(len(members))
-        seen.append(Seen(number, members, outcome, gate, _good(outcome, gate, repeats.get(members, ()))))
+        seen.append(Seen(number, members, outcome, gate, _good(outcome, gate, repeats[members])))
     return seen
 
 
@@ -63,12 +68,12 @@ def _good(outcome: Outcome, gate: float | None, repeats: Sequence[float]) -> boo
         return False
     if gate is None:
         return None
-    if not repeats:
-        return outcome.busbw_gb_s >= gate
-    figure = sum(repeats) / len(repeats)
-    if len(repeats) == 1 and _DOUBT * gate <= figure < gate:
+    doubtful = _DOUBT * gate <= outcome.busbw_gb_s < gate
+    if doubtful and len(repeats) == 1:
         return None
-    return figure >= gate
+    if doubtful or len(outcome.group.nodes) > 2:  # noqa: PLR2004 - of pairs each measurement counts: an unsteady one is seen so
+        return mean(repeats) >= gate
+    return outcome.busbw_gb_s >= gate
 
 
 class _Gates:

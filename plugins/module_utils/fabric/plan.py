@@ -106,8 +106,7 @@ def _together(evidence: Evidence, idle: Collection[str]) -> list[tuple[str, ...]
 def _is_due(evidence: Evidence, nodes: set[str]) -> bool:
     """Say whether these have yet to be good together, and did not measure yet, or too near the gate to tell."""
     mine = [seen for seen in evidence.seen if seen.members == nodes]
-    doubtful = len(mine) == 1 and mine[0].good is None and mine[0].gate_gb_s is not None
-    return len(nodes) > 1 and (doubtful or not mine) and not _is_shown(evidence, nodes)
+    return len(nodes) > 1 and (not mine or mine[0].is_doubtful) and not _is_shown(evidence, nodes)
 
 
 def _is_shown(evidence: Evidence, nodes: set[str]) -> bool:
