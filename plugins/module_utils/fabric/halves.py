@@ -122,7 +122,7 @@ def _disjoint(pairs: Iterator[tuple[str, str]], idle: Collection[str]) -> Parts:
 def _present(evidence: Evidence) -> list[tuple[frozenset[str], frozenset[str]]]:
     """Return each good group of more than two, with all who were in such groups of its round.
 
-    One too near the gate to tell counts as good here, so that noise costs no round: what hides in it comes up again when all measure together.
+    One too near the gate to tell counts as good here, so that noise costs no round: what it hides comes up again when all measure together.
     """
     by_round: dict[int, list[frozenset[str]]] = {}
     for seen in evidence.seen:

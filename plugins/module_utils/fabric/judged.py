@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
@@ -13,7 +13,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fab
 Results = Sequence[tuple[Round, tuple[Outcome, ...]]]
 
 _DOUBT = 0.97  # between this part of the gate and the gate, noise may have decided: the mean of two tells
-_QUARTILE = 0.75
+_FAST = 0.9  # this quantile of the figures is healthy: of up to ten, the highest
 _LIKE = 2.5  # times as many nodes at most make a group of like size: halves of a whole are, whatever was busy or odd
 
 
@@ -44,11 +44,11 @@ def judged(fabric: Fabric, results: Results) -> list[Seen]:
         for group, outcome in _paired(round_, outcomes)
         if group.rail is None and not (outcome.absent or outcome.died)
     ]
-    gates = _Gates(fabric, [(members, outcome.busbw_gb_s) for _number, members, outcome in told])
     repeats: dict[frozenset[str], list[float]] = defaultdict(list)
     for _number, members, outcome in told:
         if outcome.busbw_gb_s is not None:
             repeats[members].append(outcome.busbw_gb_s)
+    gates = _Gates(fabric, repeats)
     seen = []
     for number, members, outcome in told:
         gate = gates.of(len(members))
@@ -79,13 +79,13 @@ def _good(outcome: Outcome, gate: float | None, repeats: Sequence[float]) -> boo
 class _Gates:
     """The gate for a group of so many nodes."""
 
-    def __init__(self, fabric: Fabric, told: Iterable[tuple[frozenset[str], float | None]]) -> None:
-        """Sort the figures by the sizes of their groups."""
+    def __init__(self, fabric: Fabric, repeats: Mapping[frozenset[str], Sequence[float]]) -> None:
+        """Sort the figures by the sizes of their groups. One that measured often counts once."""
         self._fabric = fabric
         self._figures: dict[int, list[tuple[frozenset[str], float]]] = defaultdict(list)
-        for members, figure in told:
-            if figure is not None:
-                self._figures[len(members)].append((members, figure))
+        for members, figures in repeats.items():
+            if figures:
+                self._figures[len(members)].append((members, mean(figures)))
         self._known: dict[int, float | None] = {}
 
     def of(self, size: int) -> float | None:
@@ -97,18 +97,18 @@ class _Gates:
         return self._known[size]
 
     def _compared(self, size: int) -> float | None:
-        """Compare with groups of like size, two of them without a common node: what is in both would hide."""
+        """Compare with groups of like size, with no node in all of them: what is in all would hide."""
         alike = [each for other, several in self._figures.items() if max(other, size) <= _LIKE * min(other, size) for each in several]
-        if not any(one.isdisjoint(other) for one, _figure in alike for other, _other in alike):
+        if not alike or frozenset.intersection(*(members for members, _figure in alike)):
             return None
         return usual((figure for _members, figure in alike), self._fabric.fraction) * self._fabric.fraction
 
 
 def usual(figures: Iterable[float], fraction: float) -> float:
-    """Return what healthy groups measure: the median of those that are not plainly slower than the upper quartile.
+    """Return what healthy groups measure: the median of those that are not plainly slower than the fastest tenth.
 
-    That holds with few groups, and with many slow ones.
+    That holds with few groups, of which several may hold one fault, and with many slow ones.
     """
     ordered = sorted(figures)
-    least = ordered[math.ceil(_QUARTILE * len(ordered)) - 1] * fraction
+    least = ordered[math.ceil(_FAST * len(ordered)) - 1] * fraction
     return median(figure for figure in ordered if figure >= least)
