@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests")]
 
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import Conclusion  # noqa: E402 - after the path
-from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import most_rounds, next_round, rounds_of_one  # noqa: E402
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import most_rounds, next_round  # noqa: E402
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.proof import rounds_of_one  # noqa: E402
 from fabric_search_figure import draw  # noqa: E402
 from fabric_search_kinds import KINDS, pair  # noqa: E402
 from unit.module_utils.fabric.simulated_fabric import Faults, SimulatedFabric, hidden, names  # noqa: E402

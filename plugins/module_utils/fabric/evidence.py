@@ -24,7 +24,8 @@ class Evidence:
 
     def __init__(self, fabric: Fabric, results: Results) -> None:
         """Sort what was measured by whom it shows something of."""
-        self.fabric, self.rounds = fabric, len(results)
+        self.fabric = fabric
+        self.rounds = sum(any(group.rail is None for group in round_.groups) for round_, _outcomes in results)  # without single rails
         self._place = {node: place for place, node in enumerate(fabric.nodes)}
         self.seen = judged(fabric, results)
         self.gone = frozenset(
