@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import (
     ABSENT,
@@ -20,15 +20,11 @@ from ansible_collections.gpu.fleet.plugins.module_utils.fabric.judged import Res
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rails import Rails
 
 
-def conclude(evidence: Evidence, results: Results, rails: Rails, *, stopped: bool) -> Conclusion:
+def conclude(evidence: Evidence, results: Results, rails: Rails, proven: Collection[Pair], *, stopped: bool) -> Conclusion:
     """Say what the rounds showed; whoever was not shown to be good is not good, and whoever was not shown to be bad is not accused."""
     fabric = evidence.fabric
     gone = tuple(_gone(evidence, results))
-    slow = tuple(
-        BadNode(node, _kind(seen), _measured(evidence, seen), rails.of(frozenset((node,))))
-        for node in evidence.bad_nodes
-        for seen in [[seen for seen in evidence.seen if len(seen.members) == 2 and node in seen.members and seen.good is False]]  # noqa: PLR2004
-    )
+    slow = tuple(_bad_node(evidence, node, rails) for node in evidence.bad_nodes)
     bad = {node.node for node in (*gone, *slow)}
     good = tuple(node for node in evidence.good if node not in bad)
     measured = {node for seen in evidence.seen for node in seen.members}
@@ -38,14 +34,14 @@ def conclude(evidence: Evidence, results: Results, rails: Rails, *, stopped: boo
     return Conclusion(
         rounds=len(results),
         bad_nodes=(*gone, *slow),
-        bad_pairs=tuple(_pair(evidence, pair, rails) for pair in evidence.bad_pairs),
+        bad_pairs=tuple(_pair(evidence, pair, rails) for pair in proven),
         bad_rails=rails.everywhere(),
         good=good,
         undecided=tuple(node for node in rest if node in measured),
-        undecided_pairs=tuple(_pair(evidence, pair, rails) for pair in evidence.suspected if pair not in evidence.bad_pairs),
+        undecided_pairs=tuple(_pair(evidence, pair, rails) for pair in evidence.suspected if pair not in proven),
         unmeasured=tuple(node for node in rest if node not in measured),
         everywhere=not evidence.shown_good and any(seen.good is False for seen in evidence.seen),
-        unexplained=_measured(evidence, evidence.open_groups),
+        unexplained=_measured(evidence, [seen for seen in evidence.open_groups if seen.good is False]),
         whole=_measured(evidence, [largest])[0] if largest else None,
         stopped=stopped,
     )
@@ -60,6 +56,13 @@ def _gone(evidence: Evidence, results: Results) -> Iterable[BadNode]:
                     measured = Measured(round_.number, outcome.group.nodes, outcome.busbw_gb_s, None, outcome.transport, outcome.why)
                     first.setdefault(node, BadNode(node, kind, (measured,)))
     return (first[node] for node in evidence.fabric.nodes if node in first)
+
+
+def _bad_node(evidence: Evidence, node: str, rails: Rails) -> BadNode:
+    seen = sorted(
+        (seen for pair in evidence.bad_pairs_of[node] for seen in evidence.direct[pair] if seen.good is False), key=lambda seen: seen.number
+    )
+    return BadNode(node, _kind(seen), _measured(evidence, seen), rails.of_node(node))
 
 
 def _pair(evidence: Evidence, pair: Pair, rails: Rails) -> BadPair:

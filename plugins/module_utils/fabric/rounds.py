@@ -49,7 +49,9 @@ class Round:
         record = _record(data, "round")
         number, groups = record.get("number"), record.get("groups")
         if isinstance(number, bool) or not isinstance(number, int) or not isinstance(groups, list):
-            raise ValueError(f"round: found number {number!r} and groups {groups!r}, expected a whole number and a list")
+            raise ValueError(  # noqa: TRY004 - one exception for foreign data
+                f"round: found number {number!r} and groups {groups!r}, expected a whole number and a list"
+            )
         return cls(number, tuple(Group.from_plain(group) for group in groups), _text(record, "why"))
 
 

@@ -98,6 +98,18 @@ def check(fabric: Fabric, results: list[tuple[Round, tuple[Outcome, ...]]], plan
     assert planned.number == len(results) < most_rounds(len(fabric.nodes), fabric.rails)
 
 
+def hidden(faults: Faults, conclusion: Conclusion) -> int:
+    """Count the planted faults of which a conclusion says nothing at all, neither of a node of theirs nor of all."""
+    if conclusion.everywhere:
+        return 0
+    told = {bad.node for bad in conclusion.bad_nodes} | {node for bad in conclusion.bad_pairs for node in bad.nodes}
+    told |= {node for measured in conclusion.unexplained for node in measured.nodes}
+    told |= {node for pair in conclusion.undecided_pairs for node in pair.nodes} | {*conclusion.undecided, *conclusion.unmeasured}
+    nodes = {*faults.nodes, *faults.absent, *faults.died, *(node for node, _rail in faults.rails)}
+    of_all = len(faults.rails_of_all) * (not conclusion.bad_rails)
+    return len(nodes - told) + sum(pair.isdisjoint(told) for pair in faults.pairs) + of_all
+
+
 def names(count: int) -> tuple[str, ...]:
     """Name so many nodes."""
     return tuple(f"n{place:05}" for place in range(count))
