@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import node as nodes
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan as planning
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, gpu_ids, kernel_kind
@@ -190,3 +192,28 @@ def test_what_stops_the_plan_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -
     refused = answer(request(version="580"), Path("/nowhere"))
     assert refused["converged"] is False
     assert refused["error"].startswith("Found 535.2; 535.1 in the node's package sources.")
+
+
+def test_packages_asked_for_besides_have_the_drivers_version_and_are_held() -> None:
+    planned = plan(request(extra_packages=("prop-dkms",)), node())
+    assert planned["packages"] == ["libcuda1=535.2-1", "prop-dkms=535.2-1"]
+    assert planned["hold"] == ["libcuda1", "prop-dkms"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "packages"), [("x86_64", ["libcuda1=535.2-1", "prop-dkms=535.2-1"]), ("aarch64", ["libcuda1=535.2-1"])]
+)
+def test_a_node_is_not_asked_for_what_its_architecture_lacks(architecture: str, packages: list[str]) -> None:
+    """On bookworm and trixie libnvidia-pkcs11-openssl3 is not there for arm64, and the plan refused every such node."""
+    rules = [rule("libcuda1"), rule("prop-dkms", architecture="x86_64")]
+    some = System.parse("Debian-12", {"sources": {"archive": {"hold": "apt-mark", "packages": rules}}})
+    assert plan(request(system=some), replace(node(), architecture=architecture))["hold"] == packages
+
+
+def test_the_node_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(nodes, "output", lambda *_: "nvidia-smi 535.261.03-1 hi \n")
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(release="6.1.0-56-cloud-arm64", machine="aarch64"))
+    seen = nodes.look(tmp_path)
+    assert seen == Node(
+        {"nvidia-smi": Installed("535.261.03-1", held=True)}, "6.1.0-56-cloud-arm64", has_headers=False, gpus=[], architecture="aarch64"
+    )
