@@ -12,7 +12,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.tables import GPU_TABLE,
 
 _PACKAGE = "ansible_collections/gpu/fleet/plugins/module_utils"
 _HERE = Path(__file__).resolve().parent
-_ONLY_CONTROLLER = ("report", "compare")
+_LEFT_OUT = ("report", "compare", "driver")  # what the controller does with the results; the plan for the driver's packages
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same files make the same program
 # Python's own exit status is 1 for an exception, which would say `degraded`, 2 for a wrong argument, and 120 where its output goes nowhere.
 # Here all of them are 3, and what is said must have been heard before the status is a verdict's.
@@ -65,7 +65,7 @@ def _contents(bindings: Path, gpu_table: Path, xid_table: Path) -> Iterator[tupl
     folders = set()
     for file in sorted(_HERE.rglob("*.py")):
         inside = file.relative_to(_HERE)
-        if inside.parts[0] in _ONLY_CONTROLLER:
+        if inside.parts[0] in _LEFT_OUT:
             continue
         yield f"{_PACKAGE}/{inside.as_posix()}", file.read_bytes()
         folders.add(inside.parent)

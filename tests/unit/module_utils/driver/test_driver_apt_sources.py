@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpu.fleet.roles.nvidia_driver.files.driver_plan import add_components, entries
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components, entries
 
 LIST = "/etc/apt/sources.list"
 DEB822 = "/etc/apt/sources.list.d/debian.sources"

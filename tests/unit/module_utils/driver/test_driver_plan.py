@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
-from ansible_collections.gpu.fleet.roles.nvidia_driver.files import driver_plan
-from ansible_collections.gpu.fleet.roles.nvidia_driver.files.driver_plan import (
-    Installed,
-    Node,
-    PlanError,
-    flavours,
-    gpu_ids,
-    header_packages,
-    plan,
-)
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import node as nodes
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan as planning
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, gpu_ids, kernel_kind
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import Request, answer, plan
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-# By NVIDIA's list of PCI ids: P100, V100, T4, A100 SXM4, H100 SXM5, GH200, B200, RTX PRO 6000 Blackwell.
-P100, V100, T4, A100, H100, GH200, B200, RTX6000 = 0x15F8, 0x1DB1, 0x1EB8, 0x20B0, 0x2330, 0x2342, 0x2901, 0x2BB1
-LIMITS = {"open_from": 0x1E00, "open_only": [[0x2340, 0x234F], [0x2900, 0xFFFF]]}
-
-
-@pytest.mark.parametrize(
-    ("asked", "gpus", "expected"),
-    [
-        ("auto", [V100] * 8, ["proprietary"]),
-        ("auto", [P100], ["proprietary"]),
-        ("auto", [T4], ["open", "proprietary"]),
-        ("auto", [A100], ["open", "proprietary"]),
-        ("auto", [H100] * 8, ["open", "proprietary"]),
-        ("auto", [GH200], ["open"]),
-        ("auto", [B200] * 8, ["open"]),
-        ("auto", [RTX6000], ["open"]),
-        ("auto", [], ["open", "proprietary"]),
-        ("proprietary", [H100], ["proprietary"]),
-        ("open", [H100], ["open"]),
-    ],
-)
-def test_flavour_by_gpu(asked: str, gpus: list[int], expected: list[str]) -> None:
-    assert flavours(asked, gpus, LIMITS) == expected
-
-
-@pytest.mark.parametrize(("asked", "gpus"), [("open", [V100]), ("proprietary", [B200]), ("auto", [V100, B200])])
-def test_a_flavour_that_does_not_fit_is_refused(asked: str, gpus: list[int]) -> None:
-    with pytest.raises(PlanError, match=r"Found GPUs of PCI device id 0x.* Expected .* Next step: set it to auto"):
-        flavours(asked, gpus, LIMITS)
+H100, B200 = 0x2330, 0x2901
 
 
 def test_gpus_are_found_without_a_driver(tmp_path: Path) -> None:
@@ -76,8 +45,8 @@ def test_gpus_are_found_without_a_driver(tmp_path: Path) -> None:
         ("6.1.0-40-arm64-16k", "linux-headers-arm64-16k"),
     ],
 )
-def test_headers_of_this_kernel_and_of_the_next(kernel: str, following: str) -> None:
-    assert header_packages(kernel) == (f"linux-headers-{kernel}", following)
+def test_the_kind_of_a_kernel_names_the_headers_of_the_next(kernel: str, following: str) -> None:
+    assert f"linux-headers-{kernel_kind(kernel)}" == following
 
 
 KERNEL = "6.1.0-56-cloud-amd64"
@@ -117,20 +86,37 @@ class FakeApt:
 
 @pytest.fixture(autouse=True)
 def _apt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_plan, "ScratchApt", FakeApt)
+    monkeypatch.setattr(planning, "ScratchApt", FakeApt)
     monkeypatch.setattr(FakeApt, "policy", POLICY)
 
 
-def request(**changes: Any) -> dict[str, Any]:
-    return {"version": "", "origin": "Debian", "components": ["non-free"], "packages": ["libcuda1"], "files": [], "module": {}, **changes}
+def rule(name: str, **conditions: Any) -> dict[str, Any]:
+    return {"names": [name], "source": "made up", **conditions}
 
 
-MODULE = {
-    "flavour": "auto",
-    "packages": {"open": ["open-dkms"], "proprietary": ["prop-dkms"]},
-    "companions": ["persistenced"],
-    "limits": LIMITS,
-}
+SYSTEM = System.parse(
+    "Debian-12",
+    {
+        "sources": {
+            "archive": {
+                "hold": "apt-mark",
+                "packages": [
+                    rule("libcuda1"),
+                    rule("open-dkms", part="module", flavour="open"),
+                    rule("prop-dkms", part="module", flavour="proprietary"),
+                    rule("persistenced", part="persistence", own_version=True),
+                    rule("linux-headers-{kernel}", part="headers", own_version=True),
+                    rule("linux-headers-{kernel_kind}", part="headers", own_version=True),
+                ],
+            }
+        }
+    },
+)
+REQUEST = Request(SYSTEM, "archive", "", (), "", persistence=True, origin="Debian", components=("non-free",), files=())
+
+
+def request(**changes: Any) -> Request:
+    return replace(REQUEST, **changes)
 
 
 def node(*, gpus: tuple[int, ...] = (), has_headers: bool = False, **versions: str) -> Node:
@@ -140,7 +126,7 @@ def node(*, gpus: tuple[int, ...] = (), has_headers: bool = False, **versions: s
 
 
 def test_a_node_as_it_should_be_is_left_without_a_look_at_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_plan, "ScratchApt", None)
+    monkeypatch.setattr(planning, "ScratchApt", None)
     assert plan(request(version="535"), node(libcuda1="535.1-1")) == {"converged": True, "version": "535.1", "flavour": ""}
 
 
@@ -166,7 +152,7 @@ def test_a_package_that_is_not_held_is_a_change_but_no_upgrade() -> None:
 
 def test_with_a_module_come_its_headers_and_companions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeApt, "policy", POLICY + HEADERS)
-    planned = plan(request(module=MODULE), node(gpus=(H100,)))
+    planned = plan(request(flavour="auto"), node(gpus=(H100,)))
     assert planned["flavour"] == "proprietary"
     assert planned["packages"] == [
         "libcuda1=535.2-1",
@@ -179,30 +165,55 @@ def test_with_a_module_come_its_headers_and_companions(monkeypatch: pytest.Monke
 
 
 def test_gpus_that_need_the_open_module_decide_the_version() -> None:
-    planned = plan(request(module=MODULE), node(gpus=(B200,), has_headers=True))
+    planned = plan(request(flavour="auto"), node(gpus=(B200,), has_headers=True))
     assert (planned["flavour"], planned["version"]) == ("open", "535.1")
     assert planned["packages"] == ["libcuda1=535.1-1", "open-dkms=535.1-1", "persistenced"]
 
 
 def test_a_kernel_without_headers_is_refused() -> None:
     with pytest.raises(
-        PlanError, match=rf"Found kernel {KERNEL} running, and no package .* Expected linux-headers-{KERNEL} .* Next step: boot a kernel"
+        Refusal, match=rf"Found kernel {KERNEL} running, and no package .* Expected linux-headers-{KERNEL} .* Next step: boot a kernel"
     ):
-        plan(request(module=MODULE), node(gpus=(H100,)))
+        plan(request(flavour="auto"), node(gpus=(H100,)))
 
 
 def test_with_a_module_a_file_that_is_missing_is_a_change(tmp_path: Path) -> None:
     versions = {"libcuda1": "535.1-1", "open-dkms": "535.1-1", "persistenced": "1-1"}
     there = Node({name: Installed(version, held=True) for name, version in versions.items()}, KERNEL, has_headers=True, gpus=[])
     blacklist = tmp_path / "nouveau.conf"
-    asked = request(module=MODULE, files=[str(blacklist)])
+    asked = request(flavour="auto", files=(str(blacklist),))
     assert plan(asked, there)["converged"] is False
     blacklist.touch()
     assert plan(asked, there) == {"converged": True, "version": "535.1", "flavour": "open"}
 
 
 def test_what_stops_the_plan_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_plan, "look", lambda _: node())
-    answer = driver_plan.main(request(version="580"))
-    assert answer["converged"] is False
-    assert answer["error"].startswith("Found 535.2; 535.1 in the node's package sources.")
+    monkeypatch.setattr(planning, "look", lambda _: node())
+    refused = answer(request(version="580"), Path("/nowhere"))
+    assert refused["converged"] is False
+    assert refused["error"].startswith("Found 535.2; 535.1 in the node's package sources.")
+
+
+def test_packages_asked_for_besides_have_the_drivers_version_and_are_held() -> None:
+    planned = plan(request(extra_packages=("prop-dkms",)), node())
+    assert planned["packages"] == ["libcuda1=535.2-1", "prop-dkms=535.2-1"]
+    assert planned["hold"] == ["libcuda1", "prop-dkms"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "packages"), [("x86_64", ["libcuda1=535.2-1", "prop-dkms=535.2-1"]), ("aarch64", ["libcuda1=535.2-1"])]
+)
+def test_a_node_is_not_asked_for_what_its_architecture_lacks(architecture: str, packages: list[str]) -> None:
+    """On bookworm and trixie libnvidia-pkcs11-openssl3 is not there for arm64, and the plan refused every such node."""
+    rules = [rule("libcuda1"), rule("prop-dkms", architecture="x86_64")]
+    some = System.parse("Debian-12", {"sources": {"archive": {"hold": "apt-mark", "packages": rules}}})
+    assert plan(request(system=some), replace(node(), architecture=architecture))["packages"] == packages
+
+
+def test_the_node_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(nodes, "output", lambda *_: "nvidia-smi 535.261.03-1 hi \n")
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(release="6.1.0-56-cloud-arm64", machine="aarch64"))
+    seen = nodes.look(tmp_path)
+    assert seen == Node(
+        {"nvidia-smi": Installed("535.261.03-1", held=True)}, "6.1.0-56-cloud-arm64", has_headers=False, gpus=[], architecture="aarch64"
+    )

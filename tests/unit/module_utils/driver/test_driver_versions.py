@@ -5,19 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpu.fleet.roles.nvidia_driver.files.driver_plan import (
-    Installed,
-    PlanError,
-    complete_and_held,
-    keep_or_resolve,
-    kept_version,
-    matches,
-    newest_first,
-    parse_dpkg,
-    parse_policy,
-    resolve,
-    upstream,
-)
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed, complete_and_held, kept_version, parse_dpkg
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import keep_or_resolve, parse_policy, resolve
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches, newest_first, upstream
 
 CAPTURED = Path(__file__).parent / "captured"
 BOOKWORM = parse_policy((CAPTURED / "apt-2.6.2-policy.txt").read_text(encoding="utf-8"))
@@ -96,7 +87,7 @@ def test_open_on_bookworm_is_what_its_module_has_and_no_mixture() -> None:
 
 def test_a_version_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(
-        PlanError,
+        Refusal,
         match=r"Found 535\.309\.01; 535\.261\.03 in .* Expected all driver packages at 580\. Next step: set nvidia_driver_version",
     ):
         resolve(BOOKWORM, NO_MODULE, "580")
@@ -104,13 +95,13 @@ def test_a_version_that_is_not_there_names_those_that_are() -> None:
 
 def test_a_version_that_is_not_complete_names_the_package_that_lags() -> None:
     with pytest.raises(
-        PlanError, match=r"Found 535\.309\.01 \(but not of nvidia-open-kernel-dkms\); 535\.261\.03 in .* Expected .* 535\.309\.01\."
+        Refusal, match=r"Found 535\.309\.01 \(but not of nvidia-open-kernel-dkms\); 535\.261\.03 in .* Expected .* 535\.309\.01\."
     ):
         resolve(BOOKWORM, OPEN, "535.309.01")
 
 
 def test_sources_without_the_driver_are_said_to_have_none() -> None:
-    with pytest.raises(PlanError, match="Found no driver packages"):
+    with pytest.raises(Refusal, match="Found no driver packages"):
         resolve({}, NO_MODULE, "")
 
 

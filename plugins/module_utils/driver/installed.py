@@ -1,0 +1,37 @@
+"""What is installed of the driver, from dpkg's list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches, upstream
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One package in dpkg's list."""
+
+    version: str
+    held: bool
+
+
+def parse_dpkg(text: str) -> dict[str, Installed]:
+    """Read the lines "PACKAGE VERSION STATUS" of dpkg-query: the packages that are wholly installed."""
+    installed = {}
+    for line in text.splitlines():
+        name, version, status = [*line.split(), "", ""][:3]
+        if status[1:2] == "i":
+            installed[name] = Installed(version, held=status[0] == "h")
+    return installed
+
+
+def kept_version(installed: dict[str, Installed], packages: Iterable[str], wanted: str) -> str:
+    """Return the wanted driver version that those of the packages which are installed agree on, or nothing."""
+    versions = {upstream(installed[package].version) for package in packages if package in installed}
+    return next((version for version in versions if len(versions) == 1 and matches(wanted, version)), "")
+
+
+def complete_and_held(installed: dict[str, Installed], packages: list[str]) -> bool:
+    """Tell whether all packages are there and none will be upgraded behind our back."""
+    return all(package in installed and installed[package].held for package in packages)

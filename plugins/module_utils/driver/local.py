@@ -1,0 +1,28 @@
+"""What the node itself says: a small file's text, what a command prints."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+
+
+def read(path: Path) -> str:
+    """Return a small file's text, or nothing where there is none."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def output(*command: str, **environment: str) -> str:
+    """Run a command that only reads and return what it prints."""
+    done = subprocess.run(  # noqa: S603 (the commands are all in this file)
+        command, capture_output=True, text=True, check=False, timeout=600, env={**os.environ, "LC_ALL": "C", **environment}
+    )
+    if done.returncode:
+        complaint = " ".join((done.stdout + done.stderr).split("have unmet dependencies:")[-1].split())
+        raise Refusal(f"`{' '.join(command[:4])}` failing with: {complaint[-1500:]}", "it to work", "repair what it names and run again")
+    return done.stdout

@@ -1,0 +1,78 @@
+"""What a system has of the driver, as data: each source of the driver with its packages, from roles/nvidia_driver/vars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import Rule
+
+ARCHIVE, NVIDIA = "archive", "nvidia"  # the distribution's archive; NVIDIA's repository
+WITHOUT_PACKAGES = ("runfile", "preinstalled")  # on any system: NVIDIA's installer; whoever put the driver there before
+HOLDS = ("apt-mark", "versionlock")
+
+_REBUILDS = {"Rocky": "RedHat", "AlmaLinux": "RedHat"}  # they use NVIDIA's repository for Red Hat Enterprise Linux
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """One source of packages."""
+
+    hold: str  # what keeps versions: `apt-mark hold`, `dnf versionlock`
+    rules: tuple[Rule, ...]
+    first_branch: int = 0  # names of older branches are not known here
+    repository: str = ""  # the distribution's folder in NVIDIA's repository
+    streams: Mapping[str, str] = field(default_factory=dict)  # flavour -> module stream, where the repository has such
+
+    def __post_init__(self) -> None:
+        """Refuse what a vars file cannot mean."""
+        if self.hold not in HOLDS:
+            raise ValueError(f"found hold {self.hold!r}, expected one of {', '.join(HOLDS)}")
+
+    @property
+    def needs_branch(self) -> bool:
+        """Whether names or conditions depend on the driver's branch."""
+        return bool(self.first_branch or self.streams or any(rule.needs_branch for rule in self.rules))
+
+
+@dataclass(frozen=True)
+class System:
+    """One release of a distribution."""
+
+    name: str  # such as Debian-12
+    sources: Mapping[str, PackageSource]
+
+    @classmethod
+    def parse(cls, name: str, data: Mapping[str, Any]) -> System:
+        """Read `sources` of a distribution, and `repository` and `streams` of its release, which are NVIDIA's repository's."""
+        of_release = {key: value for key, value in data.items() if key != "sources"}
+        sources = {}
+        for source, content in data["sources"].items():
+            rules = tuple(Rule(**rule) for rule in content["packages"])
+            others = {key: value for key, value in content.items() if key != "packages"}
+            sources[source] = PackageSource(rules=rules, **others, **(of_release if source == NVIDIA else {}))
+        return cls(name, sources)
+
+    def source(self, name: str) -> PackageSource:
+        """Return a source of packages by its name."""
+        if name not in self.sources:
+            raise Refusal(
+                f"nvidia_driver_source {name!r}",
+                f"a source that {self.name.replace('-', ' ')} has: {', '.join((*self.sources, *WITHOUT_PACKAGES))}",
+                "set nvidia_driver_source to one of them",
+            )
+        return self.sources[name]
+
+
+def system_name(distribution: str, release: str, known: Iterable[str]) -> str:
+    """Return the name under which a system is known: Ubuntu 22.04 is Ubuntu-22, Rocky Linux 9.4 is RedHat-9."""
+    name = f"{_REBUILDS.get(distribution, distribution)}-{release.split('.', maxsplit=1)[0]}"
+    if name not in set(known):
+        raise Refusal(
+            f"{distribution} {release}, whose packages of the driver are not known",
+            f"one of {', '.join(sorted(known)).replace('-', ' ')}, or a rebuild of Red Hat Enterprise Linux",
+            f"provide the driver yourself and leave role nvidia_driver out, or write roles/nvidia_driver/vars/{name}.yml",
+        )
+    return name

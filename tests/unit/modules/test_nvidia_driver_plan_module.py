@@ -1,0 +1,51 @@
+"""The module as Ansible runs it: what it documents, what it refuses, what it returns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import Request
+from ansible_collections.gpu.fleet.plugins.modules import nvidia_driver_plan
+
+DATA = {"sources": {"archive": {"hold": "apt-mark", "packages": [{"names": ["libcuda1"], "source": "made up"}]}}}
+
+
+def run(capsys: pytest.CaptureFixture[str], **arguments: Any) -> dict[str, Any]:
+    given = {"system": "Debian-12", "data": DATA, "origin": "Debian", "_ansible_check_mode": True, **arguments}
+    with patch_module_args(given), pytest.raises(SystemExit):
+        nvidia_driver_plan.main()
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+def test_the_documentation_is_the_argument_spec() -> None:
+    documented = yaml.safe_load(nvidia_driver_plan.DOCUMENTATION)["options"]
+    keys = ("type", "required", "choices", "default", "elements")
+    assert {name: {key: option[key] for key in keys if key in option} for name, option in documented.items()} == nvidia_driver_plan.OPTIONS
+
+
+def test_it_asks_for_the_plan_and_changes_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[tuple[Request, Path]] = []
+
+    def answer(request: Request, devices: Path) -> dict[str, Any]:
+        asked.append((request, devices))
+        return {"converged": True}
+
+    monkeypatch.setattr(nvidia_driver_plan, "answer", answer)
+    result = run(capsys, version="535", flavour="auto", extra_packages=["libnvcuvid1"], pci_devices="/nowhere")
+    assert (result["changed"], result["plan"]) == (False, {"converged": True})
+    ((request, devices),) = asked
+    assert (request.version, request.flavour, request.extra_packages) == ("535", "auto", ("libnvcuvid1",))
+    assert (request.system.name, devices) == ("Debian-12", Path("/nowhere"))
+
+
+@pytest.mark.parametrize("data", [{}, {"sources": {"archive": {"packages": []}}}, {"sources": {"archive": {"hold": "no", "packages": []}}}])
+def test_data_that_means_nothing_fails(capsys: pytest.CaptureFixture[str], data: dict[str, Any]) -> None:
+    result = run(capsys, data=data)
+    assert result["failed"]
+    assert result["msg"].startswith("data of Debian-12: ")
