@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections import Counter
@@ -33,10 +34,15 @@ EXACT = {
 KERNEL, KIND = "6.8.0-60-generic", "generic-hwe-24.04"
 
 
+@functools.cache
+def variables(name: str) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((VARS / f"{name}.yml").read_text(encoding="utf-8"))
+    return values
+
+
 def data_of(name: str) -> dict[str, Any]:
     """Read a system's data as the role does: what its distribution has, and what its release adds."""
-    files = (VARS / f"{name.split('-', maxsplit=1)[0]}.yml", VARS / f"{name}.yml")
-    distribution, release = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
+    distribution, release = variables(name.split("-", maxsplit=1)[0]), variables(name)
     return {"sources": distribution["__nvidia_driver_sources"], **release["__nvidia_driver_release"]}
 
 
