@@ -196,6 +196,16 @@ def test_an_unsteady_node_rarely_takes_a_healthy_one_with_it(steady: float) -> N
     assert with_another <= 9
 
 
+def test_while_rounds_are_left_a_pair_and_its_nodes_measure_again() -> None:
+    fleet = SimulatedFabric(names(32), Faults(pairs={frozenset(names(2)): 0.6}))
+    fleet.search()
+    (first, *_rest) = (round_.number for round_, _outcomes in fleet.results if any(group.nodes == names(2) for group in round_.groups))
+    later = [group.nodes for round_, _outcomes in fleet.results if round_.number > first for group in round_.groups]
+    assert later.count(names(2)) == 2
+    for node, other in (names(2), names(2)[::-1]):
+        assert sum(node in group and other not in group for group in later) >= 3
+
+
 def test_contradiction_leaves_a_pair_undecided() -> None:
     """Two measured bad together again and again; then one of them is in a bad group without the other, of which each pair is good."""
     fleet = SimulatedFabric(names(8), Faults(pairs={frozenset(("n00000", "n00001")): 0.6}))
