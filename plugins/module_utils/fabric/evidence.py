@@ -83,6 +83,12 @@ class Evidence:
         return tuple(sorted(pairs, key=lambda pair: (self._first_bad(pair), self.in_order(pair))))
 
     @cached_property
+    def doubtful(self) -> tuple[Pair, ...]:
+        """Pairs too near the gate to tell, with a node that was never good."""
+        near = [pair for pair, seen in self.direct.items() if seen[-1].is_doubtful and not pair & self.gone]
+        return tuple(pair for pair in near if not pair <= self.shown_good)
+
+    @cached_property
     def bad_pairs(self) -> tuple[Pair, ...]:
         """Pairs at fault: bad again and again, and both their nodes good with others."""
         return tuple(pair for pair in self.suspected if self.weight(pair) >= _TIMES and not self.unclear(pair))
