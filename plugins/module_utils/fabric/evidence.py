@@ -38,7 +38,7 @@ class Evidence:
         for seen in self.seen:
             if len(seen.members) == PAIR:
                 self.direct[seen.members].append(seen)
-                for node in seen.members:
+                for node in self.in_order(seen.members):
                     if seen.good:
                         self._good_pairs_of[node].append(seen)
                     elif seen.good is False and not seen.members & self.gone:
