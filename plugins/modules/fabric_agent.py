@@ -80,11 +80,11 @@ options:
     default: 60
   gate_gb_s:
     description:
-      - The least bus bandwidth of an all-reduce, in GB/s (decimal). Without it, nodes are judged by the median of what was measured in
-        this run.
+      - The least bus bandwidth of an all-reduce, in GB/s (decimal). Without it, groups of nodes are held against those of like size in this
+        run.
     type: float
   fraction:
-    description: The part of the median that a group must reach where there is no O(gate_gb_s).
+    description: The part that a group must reach of what groups of like size give, where there is no O(gate_gb_s).
     type: float
     default: 0.9
 attributes:

@@ -26,6 +26,8 @@ class Errands:
             apart += unclear
             if not unclear and pair not in evidence.bad_pairs:
                 yield from self._again(pair)
+        for pair in evidence.doubtful:
+            yield from self._again(pair)
         never = [node for node in evidence.alive if node not in evidence.shown_good and not evidence.partners_tried(node)]
         yield from self._with_others([*apart, *never])
 

@@ -38,7 +38,7 @@ class Evidence:
         for seen in self.seen:
             if len(seen.members) == PAIR:
                 self.direct[seen.members].append(seen)
-                for node in seen.members:
+                for node in self.in_order(seen.members):
                     if seen.good:
                         self._good_pairs_of[node].append(seen)
                     elif seen.good is False and not seen.members & self.gone:
@@ -81,6 +81,12 @@ class Evidence:
         bad = {pair: None for pairs in self.bad_pairs_of.values() for pair in pairs}
         pairs = [pair for pair in bad if not pair & cleared and not self.together(*pair)]
         return tuple(sorted(pairs, key=lambda pair: (self._first_bad(pair), self.in_order(pair))))
+
+    @cached_property
+    def doubtful(self) -> tuple[Pair, ...]:
+        """Pairs too near the gate to tell, with a node that was never good."""
+        near = [pair for pair, seen in self.direct.items() if seen[-1].is_doubtful and not pair & self.gone]
+        return tuple(pair for pair in near if not pair <= self.shown_good)
 
     @cached_property
     def bad_pairs(self) -> tuple[Pair, ...]:

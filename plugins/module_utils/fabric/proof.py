@@ -83,9 +83,10 @@ def _is_due(evidence: Evidence, nodes: set[str]) -> bool:
 def _is_shown(evidence: Evidence, nodes: set[str]) -> bool:
     """Say whether one good group holds these, but for one that was good with each of them elsewhere.
 
-    Where the rounds of one fault are used up, a few of many may have been busy then.
+    Where the rounds of one fault are used up, a few of many may have been busy then, and the figure may be too near the gate to tell.
     """
-    few = len(nodes) // _MANY if _is_used_up(evidence) else 0
-    missing = [nodes - seen.members for seen in evidence.seen if seen.good and len(seen.members) > PAIR]
-    least = min(missing, key=len, default=nodes)
-    return len(least) <= few or (len(least) == 1 and all(nodes <= evidence.good_with(node) for node in least))
+    used_up = _is_used_up(evidence)
+    shown = [seen for seen in evidence.seen if len(seen.members) > PAIR and (seen.good or (used_up and seen.is_doubtful))]
+    missing = min((nodes - seen.members for seen in shown), key=len, default=nodes)
+    few = len(nodes) // _MANY if used_up else 0
+    return len(missing) <= few or (len(missing) == 1 and all(nodes <= evidence.good_with(node) for node in missing))

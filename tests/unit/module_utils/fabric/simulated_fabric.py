@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import Conclusion
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import most_rounds, next_round
@@ -96,6 +97,26 @@ def check(fabric: Fabric, results: list[tuple[Round, tuple[Outcome, ...]]], plan
     assert len(set(members)) == len(members)
     assert set(members) <= set(fabric.nodes) - gone
     assert planned.number == len(results) < most_rounds(len(fabric.nodes), fabric.rails)
+
+
+def accused(conclusion: Conclusion) -> tuple[set[str], set[frozenset[str]]]:
+    """Name the nodes and pairs at fault."""
+    return {bad.node for bad in conclusion.bad_nodes}, {frozenset(bad.nodes) for bad in conclusion.bad_pairs}
+
+
+def is_settled(conclusion: Conclusion) -> bool:
+    """Say whether nothing is left open."""
+    return not (conclusion.undecided or conclusion.undecided_pairs or conclusion.unmeasured or conclusion.unexplained or conclusion.stopped)
+
+
+def assert_found(count: int, faults: Faults, **how: Any) -> Conclusion:
+    """Search, and hold the conclusion against what was planted."""
+    conclusion = SimulatedFabric(names(count), faults, **how).search()
+    planted = {*faults.nodes, *faults.absent, *faults.died}
+    assert accused(conclusion) == (planted, set(faults.pairs))
+    assert is_settled(conclusion)
+    assert set(conclusion.good) == set(names(count)) - planted
+    return conclusion
 
 
 def hidden(faults: Faults, conclusion: Conclusion) -> int:

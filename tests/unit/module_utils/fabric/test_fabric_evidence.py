@@ -60,6 +60,13 @@ def test_many_bad_measurements_with_one_partner_accuse_no_node() -> None:
     assert evidence({"cd": GOOD}, *[{"ab": BAD}] * 5).bad_nodes == ()
 
 
+def test_of_two_that_are_equally_plain_the_first_is_accused_whatever_the_hashes() -> None:
+    for names in ("abcdef", "ghijkl", "mnopqr", "stuvwx"):
+        a, b, c, d, e, f = names
+        found = evidence({names: GOOD}, {a + b: BAD, c + d: GOOD}, {a + c: BAD, b + e: BAD}, {a + d: BAD, b + f: BAD}, nodes=names)
+        assert found.bad_nodes == (a,)
+
+
 def test_where_there_are_only_two_good_partners_those_suffice_with_three_measurements() -> None:
     rounds: list[Measured] = [{"ab": BAD}, {"bc": GOOD}, {"ac": BAD}]
     assert evidence(*rounds, nodes="abc").bad_nodes == ()

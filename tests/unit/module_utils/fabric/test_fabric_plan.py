@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import itertools
 from random import Random
-from typing import Any
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import ABSENT, DIED, HANG, SLOW, WRONG, Conclusion
-from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import most_rounds, next_round
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import ABSENT, DIED, HANG, SLOW, WRONG
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import next_round
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.proof import rounds_of_one
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Outcome, Round
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from unit.module_utils.fabric.simulated_fabric import HINTS, Faults, SimulatedFabric, hidden, names
+from unit.module_utils.fabric.simulated_fabric import HINTS, Faults, SimulatedFabric, accused, assert_found, names
 
 SMALL = (3, 4, 5, 6, 7, 8, 9, 11, 12)
 NOISE = 0.03
-
-
-def accused(conclusion: Conclusion) -> tuple[set[str], set[frozenset[str]]]:
-    return {bad.node for bad in conclusion.bad_nodes}, {frozenset(bad.nodes) for bad in conclusion.bad_pairs}
-
-
-def is_settled(conclusion: Conclusion) -> bool:
-    return not (conclusion.undecided or conclusion.undecided_pairs or conclusion.unmeasured or conclusion.unexplained or conclusion.stopped)
-
-
-def assert_found(count: int, faults: Faults, **how: Any) -> Conclusion:
-    """Search, and hold the conclusion against what was planted."""
-    conclusion = SimulatedFabric(names(count), faults, **how).search()
-    planted = {*faults.nodes, *faults.absent, *faults.died}
-    assert accused(conclusion) == (planted, set(faults.pairs))
-    assert is_settled(conclusion)
-    assert set(conclusion.good) == set(names(count)) - planted
-    return conclusion
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 1000])
@@ -183,41 +162,6 @@ def test_a_pair_stays_proven_while_its_rails_are_measured() -> None:
         assert conclusion.rounds <= rounds_of_one(8) + 8
 
 
-@pytest.mark.parametrize("steady", [0.4, 0.7])
-def test_an_unsteady_node_rarely_takes_a_healthy_one_with_it(steady: float) -> None:
-    with_another = 0
-    for seed in range(60):
-        fleet = SimulatedFabric(names(24), Faults({names(24)[seed % 24]: 0.6}, steady=steady), NOISE, seed=seed)
-        conclusion = fleet.search()
-        nodes, pairs = accused(conclusion)
-        assert nodes <= set(fleet.faults.nodes)
-        assert all(pair & set(fleet.faults.nodes) for pair in pairs)
-        with_another += len(pairs)
-    assert with_another <= 9
-
-
-def test_while_rounds_are_left_a_pair_and_its_nodes_measure_again() -> None:
-    fleet = SimulatedFabric(names(32), Faults(pairs={frozenset(names(2)): 0.6}))
-    fleet.search()
-    (first, *_rest) = (round_.number for round_, _outcomes in fleet.results if any(group.nodes == names(2) for group in round_.groups))
-    later = [group.nodes for round_, _outcomes in fleet.results if round_.number > first for group in round_.groups]
-    assert later.count(names(2)) == 2
-    for node, other in (names(2), names(2)[::-1]):
-        assert sum(node in group and other not in group for group in later) >= 3
-
-
-def test_contradiction_leaves_a_pair_undecided() -> None:
-    """Two measured bad together again and again; then one of them is in a bad group without the other, of which each pair is good."""
-    fleet = SimulatedFabric(names(8), Faults(pairs={frozenset(("n00000", "n00001")): 0.6}))
-    while isinstance(planned := next_round(fleet.fabric, fleet.results), Round):
-        fleet.measure_all(planned)
-        if planned.groups[0].nodes == names(8)[1:]:
-            fleet.results[-1] = (planned, (Outcome(planned.groups[0], 250.0),))
-    assert accused(planned) == (set(), set())
-    assert [pair.nodes for pair in planned.undecided_pairs] == [("n00000", "n00001")]
-    assert planned.unexplained
-
-
 def test_the_same_results_give_the_same_round() -> None:
     fleet = SimulatedFabric(names(40), Faults({"n00007": 0.7}, {frozenset(("n00010", "n00021")): 0.6}), NOISE)
     fleet.search()
@@ -237,52 +181,3 @@ def test_an_outcome_that_was_lost_is_no_good_one() -> None:
         results.append((planned, ()))
     assert planned.everywhere
     assert not planned.good
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(3, 70), st.data())
-def test_one_fault_is_found_and_nobody_else(count: int, data: st.DataObject) -> None:
-    one, other = data.draw(st.lists(st.sampled_from(names(count)), min_size=2, max_size=2, unique=True))
-    factor = data.draw(st.sampled_from((0.0, 0.5, 0.8)))
-    faults = data.draw(
-        st.sampled_from(
-            (
-                Faults(),
-                Faults({one: factor}, hint=data.draw(st.sampled_from(HINTS))),
-                Faults(pairs={frozenset((one, other)): factor}),
-                Faults(absent=frozenset((one,))),
-                Faults(died=frozenset((one,))),
-            )
-        )
-    )
-    assert assert_found(count, faults).rounds <= rounds_of_one(count)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(3, 24), st.data())
-def test_nothing_that_is_planted_stays_hidden(count: int, data: st.DataObject) -> None:
-    pairs = st.frozensets(st.sampled_from(names(count)), min_size=2, max_size=2)
-    faults = Faults(
-        data.draw(st.dictionaries(st.sampled_from(names(count)), st.sampled_from((0.0, 0.5, 0.8)), max_size=count)),
-        data.draw(st.dictionaries(pairs, st.sampled_from((0.0, 0.5, 0.8)), max_size=4)),
-        data.draw(st.frozensets(st.sampled_from(names(count)), max_size=2)),
-    )
-    conclusion = SimulatedFabric(names(count), faults).search()
-    assert not hidden(faults, conclusion)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(2, 20), st.integers(1, 3), st.data())
-def test_whatever_is_measured_it_ends_and_each_node_is_in_one_place(count: int, rails: int, data: st.DataObject) -> None:
-    random = data.draw(st.randoms(use_true_random=False))
-    fleet = SimulatedFabric(names(count), rails=rails, gated=data.draw(st.booleans()))
-    while isinstance(planned := next_round(fleet.fabric, fleet.results), Round):
-        assert planned.number < most_rounds(count, rails)
-        outcomes = []
-        for group in planned.groups:
-            kind = random.choice(("good", "good", "slow", "hang", "gone"))
-            gone = tuple(random.sample(group.nodes, 1)) if kind == "gone" and random.random() < 0.3 else ()
-            outcomes.append(Outcome(group, {"good": 400.0, "slow": 250.0}.get(kind), absent=gone))
-        fleet.results.append((planned, tuple(outcomes)))
-    places = [*(bad.node for bad in planned.bad_nodes), *planned.good, *planned.undecided, *planned.unmeasured]
-    assert sorted(places) == sorted(names(count))
