@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpu.fleet.plugins.module_utils import whole_file
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import ENOUGH, BurnIn, BurnInGpu, Sampled, Spread
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain, to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
@@ -41,7 +42,7 @@ class BurnInRecord:
             done = sum(sample["seconds"] for sample in found[1])
             if done < ENOUGH * min(asked_s, found[0]["asked_s"]):
                 self._header, self._samples = {**found[0], "asked_s": asked_s}, found[1]
-        self._write("w", self._header, *self._samples)
+        self._keep(lambda path: whole_file.write(path, _lines(self._header, *self._samples)))
 
     @property
     def left_s(self) -> float:
@@ -60,7 +61,7 @@ class BurnInRecord:
     def add(self, sample: Record, gpus: Sequence[Sampled]) -> str:
         """Add what the probe measured, and what NVML told meanwhile; return it in words."""
         self._samples.append({**sample, "gpus": to_plain(gpus)})
-        self._write("a", self._samples[-1])
+        self._keep(self._append)
         speeds = [rank["matmul"]["value"]["tflops"] for rank in sample["ranks"] if "value" in rank["matmul"]]
         heat = [each.temperature_c.value.high for each in gpus if each.temperature_c.is_known]
         told = f", {min(speeds):.4g} to {max(speeds):.4g} TFLOP/s" if speeds else ", no matrix product"
@@ -82,15 +83,23 @@ class BurnInRecord:
             allreduce_missing=_first_trouble(sample["allreduce"] for sample in self._samples),
         )
 
-    def _write(self, mode: str, *lines: Record) -> None:
+    def _append(self, path: Path) -> None:
+        with path.open("ab") as file:
+            file.write(_lines(self._samples[-1]))
+
+    def _keep(self, write: Callable[[Path], None]) -> None:
+        """Write it down where that is wanted; what hinders it is told with the result."""
         if self._path is None:
             return
         try:
             self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            with self._path.open(mode, encoding="utf-8") as file:
-                file.writelines(json.dumps(line) + "\n" for line in lines)
+            write(self._path)
         except OSError as error:
             self._trouble = f"{self._path}: {error.strerror}"
+
+
+def _lines(*records: Record) -> bytes:
+    return "".join(json.dumps(record) + "\n" for record in records).encode()
 
 
 def _gpu(number: int, samples: Sequence[Record]) -> BurnInGpu:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from pathlib import Path
@@ -96,6 +97,19 @@ def test_where_nothing_can_be_written_it_is_judged_all_the_same(path: Path | Non
     found = begun.result()
     assert (found.done_s, found.whole) == (60, False)
     assert bool(found.not_kept) == (path is not None)
+
+
+def test_a_record_that_cannot_be_begun_anew_keeps_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "burn_in.jsonl"
+    stopped(path)
+    before = path.read_text()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert "No space left" in record(path).result().not_kept
+    assert path.read_text() == before
 
 
 def test_it_is_bounded() -> None:
