@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.generation import GENERATIONS, generation_of
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_generation import GENERATIONS, generation_of
 from ansible_collections.gpu.fleet.plugins.module_utils.judge import driver_fit
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import KernelModule, PciBus
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading

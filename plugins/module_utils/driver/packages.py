@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.generation import FLAVOURS
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import ARCHITECTURES, Rule
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import NVIDIA, WITHOUT_PACKAGES, PackageSource, System
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_of
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_generation import FLAVOURS
 
 # What links the GPUs: nothing that needs a manager; NVSwitches; those of NVLink 5 (B200 and later), which need a subnet manager too.
 FABRICS = {"none": (), "nvswitch": ("fabric",), "nvlink5": ("fabric", "nvlink5")}

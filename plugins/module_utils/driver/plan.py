@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.generation import flavours
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import complete_and_held, kept_version
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import read
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, kernel_kind, look
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Offers, keep_or_resolve, parse_policy
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.packages import Choice, Module, Packages, choose

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.generation import FLAVOURS
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_generation import FLAVOURS
 
 # Whose names the architectures have in NVIDIA's repository.
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "sbsa"}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_generation import generation_of
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import node
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
-# NVIDIA's PCI device ids rise from generation to generation: the open kernel module knows Turing (from 1e00 on) and later, and is the only
-# one that knows Blackwell (from 2900 on) and later, and Grace Hopper.
-_FIRST_OF_OPEN, _FIRST_OF_ONLY_OPEN = 0x1E00, 0x2900
-_GRACE_HOPPER = range(0x2340, 0x2350)
 _KERNEL_MODULES = "NVIDIA driver installation guide: kernel modules"
 _COMPATIBILITY = "NVIDIA CUDA compatibility: minor versions"
 
@@ -74,8 +71,8 @@ def _other(device_id: str, flavour: str) -> str:
         number = int(device_id, 16)
     except ValueError:
         return ""  # no device id, and so nothing to tell from it
-    only = "open" if number >= _FIRST_OF_ONLY_OPEN or number in _GRACE_HOPPER else "proprietary" if number < _FIRST_OF_OPEN else flavour
-    return "" if only == flavour else only
+    fitting = generation_of(number).flavours
+    return "" if flavour in fitting else fitting[0]
 
 
 def _major(version: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.generation import flavours, generation_of, refuse_misfit
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours, refuse_misfit
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_generation import generation_of
 
 # By the PCI id repository: K80, GTX 750, M60, P100, V100, T4, A100 SXM4, A10, L4, L40S, H100 SXM5, H200, GH200, RTX 4090, B200, GB200,
 # RTX PRO 6000 Blackwell, B300.
