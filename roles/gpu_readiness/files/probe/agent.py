@@ -14,6 +14,7 @@ import json
 import os
 import select
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -170,27 +171,32 @@ class Agent:
 
 
 def main() -> None:
-    """Do what the line says, and say how it ended."""
+    """Do what the line says, and say how it ended. Its processes may be killed: what they wrote goes with this one's folder."""
     told = os.fdopen(0, "rb", 0)  # no buffer, in which a line would hide from select
     job = json.loads(told.readline())
-    os.environ.update(CUDA_DEVICE_ORDER="PCI_BUS_ID", OMP_NUM_THREADS="1")
     try:
-        interface, address = (job["interface"], address_of(job["interface"])) if job["interface"] else towards(job["meeting"][0])
-        os.environ["GLOO_SOCKET_IFNAME"] = interface
-        if job["interface"]:
-            os.environ["NCCL_SOCKET_IFNAME"] = f"={interface}"
-        import torch  # noqa: PLC0415 - after the environment, and once for all the processes that are forked
-        import torch.distributed  # noqa: PLC0415
-
-        where = {"interface": interface, "address": address, "neighbours": job["neighbours"]}
-        me = {"node": job["node"], **where, "rails": across.rails(), "torch_version": torch.__version__, **_look(torch, job)}
-        agent = Agent(torch, job, me, told)
-        say({"here": me})
-        while not agent.reason:
-            agent.step()
-        say({"end": agent.reason})
+        with tempfile.TemporaryDirectory(prefix="fabric-") as tempfile.tempdir:
+            _take_part(job, told)
     except Exception as error:  # noqa: BLE001 - whoever started this is told, whatever it was
         say({"end": f"{type(error).__name__}: {error}"})
+
+
+def _take_part(job: Message, told: BinaryIO) -> None:
+    os.environ.update(CUDA_DEVICE_ORDER="PCI_BUS_ID", OMP_NUM_THREADS="1")
+    interface, address = (job["interface"], address_of(job["interface"])) if job["interface"] else towards(job["meeting"][0])
+    os.environ["GLOO_SOCKET_IFNAME"] = interface
+    if job["interface"]:
+        os.environ["NCCL_SOCKET_IFNAME"] = f"={interface}"
+    import torch  # noqa: PLC0415 - after the environment, and once for all the processes that are forked
+    import torch.distributed  # noqa: PLC0415
+
+    where = {"interface": interface, "address": address, "neighbours": job["neighbours"]}
+    me = {"node": job["node"], **where, "rails": across.rails(), "torch_version": torch.__version__, **_look(torch, job)}
+    agent = Agent(torch, job, me, told)
+    say({"here": me})
+    while not agent.reason:
+        agent.step()
+    say({"end": agent.reason})
 
 
 def _look(torch: Any, job: Message) -> Message:

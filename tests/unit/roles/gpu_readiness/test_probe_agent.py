@@ -117,12 +117,15 @@ def test_a_fleet_measures_loses_a_node_goes_on_and_leaves_nothing_behind(agents:
     assert not [pid for pid in left if Path(f"/proc/{pid}").exists()]
 
 
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_port_that_is_taken_is_said_and_no_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()
         agent = Agent("a", taken.getsockname()[1])
         try:
             assert f"port {taken.getsockname()[1]} cannot be opened here" in agent.hear("end")
+            agent.process.wait(20)
+            assert not list(tmp_path.iterdir())
         finally:
             agent.end()
