@@ -22,12 +22,16 @@ options:
     type: dict
     required: true
   source:
-    description: The source of the driver's packages. Only V(archive) is planned for so far.
+    description: Where the driver comes from.
     type: str
-    choices: [archive]
-    default: archive
+    choices: [archive, nvidia, runfile, preinstalled]
+    required: true
   version:
-    description: The wanted version, exact or a branch. Empty is the newest that all packages have.
+    description: The wanted version, exact or a branch. Empty is the one that the node has, or the newest that all packages have.
+    type: str
+    default: ""
+  fleet_version:
+    description: The exact version that all nodes which are asked for the same have agreed on. A node that has another is refused.
     type: str
     default: ""
   extra_packages:
@@ -44,24 +48,56 @@ options:
     description: Whether the persistence daemon is wanted with the kernel module.
     type: bool
     default: true
-  origin:
-    description: How the distribution's archive names itself in its Release file.
+  fabric:
+    description: What links the GPUs, which decides whether fabric manager, NSCQ and IMEX belong to the driver. V(auto) looks.
     type: str
-    required: true
-  components:
-    description: The archive's components that the node's package sources must have.
-    type: list
-    elements: str
-    default: []
+    choices: [auto, none, nvswitch, nvlink5]
+    default: auto
+  archive_origin:
+    description: How the distribution's archive names itself in its Release file, where that is not as usual.
+    type: str
+    default: ""
+  repository_url:
+    description: NVIDIA's repository or a mirror of it, under which are the folders of the distributions.
+    type: str
+    default: https://developer.download.nvidia.com/compute/cuda/repos
+  key_url:
+    description: Where the key is that signs it, if not in the repository as usual.
+    type: str
+    default: ""
+  key_fingerprint:
+    description: The key's fingerprint, if not the usual one.
+    type: str
+    default: ""
+  remove_leftovers:
+    description: Whether other sources for NVIDIA's repository, and its former key, are to go. If not, they are refused.
+    type: bool
+    default: false
+  signing_key:
+    description: On the node, the key with which modules that are compiled there are signed.
+    type: str
+    default: ""
+  signing_certificate:
+    description: On the node, its certificate.
+    type: str
+    default: ""
+  runfile:
+    description: NVIDIA's installer, a path on the node or an address.
+    type: str
+    default: ""
+  runfile_checksum:
+    description: What it must be, V(sha256:) and 64 hexadecimal digits.
+    type: str
+    default: ""
   files:
     description: Files without which the node is not as it should be.
     type: list
     elements: path
     default: []
-  pci_devices:
-    description: Where the kernel lists the PCI devices.
+  root:
+    description: Where the node's file system is looked at.
     type: path
-    default: /sys/bus/pci/devices
+    default: /
 attributes:
   check_mode:
     description: Nothing is changed, so check mode is the same.
@@ -75,9 +111,8 @@ EXAMPLES = r"""
   gpu.fleet.nvidia_driver_plan:
     system: Debian-12
     data: "{{ __nvidia_driver_data }}"
+    source: archive
     version: "535"
-    origin: Debian
-    components: [contrib, non-free, non-free-firmware]
   register: planned
 """
 
@@ -85,54 +120,83 @@ RETURN = r"""
 plan:
   description:
     - RV(plan.loaded) is the version of the kernel's module now, V(nouveau) or nothing. RV(plan.converged) is whether nothing is to be done.
+    - RV(plan.asked) is what was asked for, in a word that is the same on all nodes that should agree on a version.
     - RV(plan.error) says what stops the plan.
-    - Otherwise RV(plan.version) and RV(plan.flavour) are what the node has, or gets. Where it is not converged, RV(plan.sources) are the
-      files to write, RV(plan.packages) what to install, RV(plan.hold) what to hold, and RV(plan.changes) what apt would do.
+    - Otherwise RV(plan.version) and RV(plan.flavour) are what the node has, or gets, and RV(plan.had) the version that it had. Where it is
+      not converged, RV(plan.available) are the versions that it can have, RV(plan.files) what to write and RV(plan.disable) the sources and
+      keys to rename away, RV(plan.first) and RV(plan.packages) what to install, RV(plan.hold) what to hold, and RV(plan.changes) what the
+      package manager would do. RV(plan.interrupted) is whether dpkg was stopped half-way before.
   type: dict
   returned: always
-  sample: {"loaded": "535.261.03", "converged": true, "version": "535.261.03", "flavour": "open"}
+  sample: {"asked": "535", "loaded": "535.261.03", "converged": true, "version": "535.261.03", "had": "535.261.03", "flavour": "open"}
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import Request, answer
+from ansible.module_utils.urls import open_url
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import answer
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import REPOSITORY_URL, Request
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.runfile import RunFile
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import Signing
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
 
 OPTIONS = {
     "system": {"type": "str", "required": True},
     "data": {"type": "dict", "required": True},
-    "source": {"type": "str", "choices": ["archive"], "default": "archive"},
+    "source": {"type": "str", "choices": ["archive", "nvidia", "runfile", "preinstalled"], "required": True},
     "version": {"type": "str", "default": ""},
+    "fleet_version": {"type": "str", "default": ""},
     "extra_packages": {"type": "list", "elements": "str", "default": []},
     "flavour": {"type": "str", "choices": ["", "auto", "open", "proprietary"], "default": ""},
     "persistence": {"type": "bool", "default": True},
-    "origin": {"type": "str", "required": True},
-    "components": {"type": "list", "elements": "str", "default": []},
+    "fabric": {"type": "str", "choices": ["auto", "none", "nvswitch", "nvlink5"], "default": "auto"},
+    "archive_origin": {"type": "str", "default": ""},
+    "repository_url": {"type": "str", "default": REPOSITORY_URL},
+    "key_url": {"type": "str", "default": "", "no_log": False},
+    "key_fingerprint": {"type": "str", "default": "", "no_log": False},
+    "remove_leftovers": {"type": "bool", "default": False},
+    "signing_key": {"type": "str", "default": "", "no_log": False},  # a path
+    "signing_certificate": {"type": "str", "default": ""},
+    "runfile": {"type": "str", "default": ""},
+    "runfile_checksum": {"type": "str", "default": ""},
     "files": {"type": "list", "elements": "path", "default": []},
-    "pci_devices": {"type": "path", "default": "/sys/bus/pci/devices"},
+    "root": {"type": "path", "default": "/"},
 }
+
+
+def fetch(url: str) -> bytes:
+    """Get what is at an address."""
+    with open_url(url, timeout=60) as response:
+        content: bytes = response.read()
+    return content
+
+
+def requested(given: dict[str, Any]) -> Request:
+    """Say in our words what is asked for; raises Refusal."""
+    taken = ("data", "root", "system", "signing_key", "signing_certificate", "runfile", "runfile_checksum")
+    simple: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name not in taken
+    }
+    return Request(
+        system=System.parse(given["system"], given["data"]),
+        signing=Signing(given["signing_key"], given["signing_certificate"]),
+        runfile=RunFile(given["runfile"], given["runfile_checksum"]) if given["runfile"] or given["runfile_checksum"] else None,
+        **simple,
+    )
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    given = module.params
     try:
-        system = System.parse(given["system"], given["data"])
+        request = requested(module.params)
+    except Refusal as refusal:
+        module.exit_json(changed=False, plan={"converged": False, "loaded": "", "asked": "", "error": str(refusal)})
     except (KeyError, TypeError, ValueError) as error:
-        module.fail_json(msg=f"data of {given['system']}: {error}")
-    request = Request(
-        system=system,
-        source=given["source"],
-        version=given["version"],
-        extra_packages=tuple(given["extra_packages"]),
-        flavour=given["flavour"],
-        persistence=given["persistence"],
-        origin=given["origin"],
-        components=tuple(given["components"]),
-        files=tuple(given["files"]),
-    )
-    module.exit_json(changed=False, plan=answer(request, Path(given["pci_devices"])))
+        module.fail_json(msg=f"data of {module.params['system']}: {error}")
+    module.exit_json(changed=False, plan=answer(request, Path(module.params["root"]), fetch))
 
 
 if __name__ == "__main__":

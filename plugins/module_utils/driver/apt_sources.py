@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One line or stanza of a sources file, and where in the file its components end."""
+    """One line or stanza of a sources file, and where in the file its components end. A flat repository has none, and "/" as its suite."""
 
     end: int
     uris: list[str]
@@ -15,8 +15,8 @@ class Entry(NamedTuple):
     components: list[str]
 
     def places(self) -> set[tuple[str, str]]:
-        """Return each (URI, suite) that it names."""
-        return {(uri.rstrip("/"), suite) for uri in self.uris for suite in self.suites}
+        """Return each (URI, suite) that it names, a flat repository's suite as nothing, which is what apt says of it."""
+        return {(uri.rstrip("/"), suite.strip("/")) for uri in self.uris for suite in self.suites}
 
 
 def entries(path: str, text: str) -> list[Entry]:
@@ -40,12 +40,9 @@ def deb822_entries(text: str) -> list[Entry]:
             name = field[1].lower()
             ends[name] = stanza.start() + field.end()
             words[name] = re.sub(r"(?m)^#.*$", "", field[2]).split()
-        if (
-            "components" in words
-            and "deb" in words.get("types", [])
-            and words.get("enabled", ["yes"])[0].lower() not in {"no", "false", "0"}
-        ):
-            found.append(Entry(ends["components"], words.get("uris", []), words.get("suites", []), words["components"]))
+        if "deb" in words.get("types", []) and words.get("enabled", ["yes"])[0].lower() not in {"no", "false", "0"}:
+            end = ends.get("components", stanza.end())
+            found.append(Entry(end, words.get("uris", []), words.get("suites", []), words.get("components", [])))
     return found
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches, upstream
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import Rule
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_within, matches, upstream
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,9 @@ class Installed:
 
     version: str
     held: bool
+
+
+DPKG_LIST = ("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")
 
 
 def parse_dpkg(text: str) -> dict[str, Installed]:
@@ -26,6 +31,11 @@ def parse_dpkg(text: str) -> dict[str, Installed]:
     return installed
 
 
+def interrupted(text: str) -> bool:
+    """Tell from the same lines whether a package is half installed, so that dpkg was stopped in between."""
+    return any(line.split()[-1][1:2] in {"U", "F", "H", "W", "t"} for line in text.splitlines() if line.strip())
+
+
 def kept_version(installed: dict[str, Installed], packages: Iterable[str], wanted: str) -> str:
     """Return the wanted driver version that those of the packages which are installed agree on, or nothing."""
     versions = {upstream(installed[package].version) for package in packages if package in installed}
@@ -35,3 +45,11 @@ def kept_version(installed: dict[str, Installed], packages: Iterable[str], wante
 def complete_and_held(installed: dict[str, Installed], packages: list[str]) -> bool:
     """Tell whether all packages are there and none will be upgraded behind our back."""
     return all(package in installed and installed[package].held for package in packages)
+
+
+def installed_branch(installed: dict[str, Installed], rules: Iterable[Rule]) -> str:
+    """Return the one branch of those of the driver's libraries that are installed, or nothing."""
+    templates = [re.escape(name).replace(r"\{branch\}", r"\d{3}") for rule in rules if rule.part == "libraries" for name in rule.names]
+    library = re.compile("|".join(templates))
+    branches = {branch_within(package.version) for name, package in installed.items() if library.fullmatch(name)}
+    return next((str(branch) for branch in branches if len(branches) == 1), "")

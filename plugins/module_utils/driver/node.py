@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed, parse_dpkg
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import SecureBoot
+from ansible_collections.gpu.fleet.plugins.module_utils.kernels import newer_that_boot
+from ansible_collections.gpu.fleet.plugins.module_utils.observe import pci
 
 
 @dataclass(frozen=True)
@@ -16,30 +20,53 @@ class Node:
     """The node as it is now."""
 
     installed: dict[str, Installed]
-    kernel: str
-    has_headers: bool
-    gpus: list[int]  # PCI device ids
+    kernels: tuple[str, ...]  # the running one, and the one that the next boot starts where that is another
+    with_headers: frozenset[str] = frozenset()  # of these kernels
+    gpus: tuple[int, ...] = ()  # PCI device ids
+    fabric: str = "none"
     architecture: str = "x86_64"
+    secure_boot: SecureBoot = field(default_factory=SecureBoot)
+
+    @property
+    def kernel_kind(self) -> str:
+        """What the distribution calls kernels of the running one's kind."""
+        return kernel_kind(self.kernels[0], self.installed)
 
 
-def look(pci_devices: Path) -> Node:
+def look(root: Path, installed: dict[str, Installed]) -> Node:
     """Read the node."""
     here = os.uname()
+    kernels = tuple(dict.fromkeys([here.release, *newer_that_boot(root, here.release)[-1:]]))
+    bus = pci.observe(root)
+    if not bus.is_known:
+        raise Refusal(f"a PCI bus that cannot be read ({bus.why})", "to see the GPUs on it", "repair what it names and run again")
     return Node(
-        installed=parse_dpkg(output("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")),
-        kernel=here.release,
-        has_headers=Path("/lib/modules", here.release, "build").exists(),
-        gpus=gpu_ids(pci_devices),
+        installed=installed,
+        kernels=kernels,
+        with_headers=frozenset(kernel for kernel in kernels if (root / "lib/modules" / kernel / "build").exists()),
+        gpus=tuple(int(gpu.device_id, 16) for gpu in bus.value.gpus),
+        fabric="nvswitch" if bus.value.nvswitches else "nvlink5" if _manages_switches(root) else "none",
         architecture=here.machine,
+        secure_boot=SecureBoot.read(root),
     )
 
 
-def gpu_ids(devices: Path) -> list[int]:
-    """Return the PCI device ids of NVIDIA's GPUs; that takes no driver."""
-    attributes = [[read(device / name) for name in ("vendor", "class", "device")] for device in sorted(devices.glob("*"))]
-    return [int(number, 16) for vendor, kind, number in attributes if vendor == "0x10de" and kind[:6] in {"0x0300", "0x0302"}]
+def _manages_switches(root: Path) -> bool:
+    """Tell whether the node manages NVSwitches of NVLink 5: they are no PCI devices, but a network adapter's product data name them."""
+    for product_data in (root / "sys/class/infiniband").glob("*/device/vpd"):
+        try:
+            if b"SW_MNG" in product_data.read_bytes():
+                return True
+        except OSError:  # an adapter that has none
+            continue
+    return False
 
 
-def kernel_kind(kernel: str) -> str:
-    """Return what Debian calls kernels of this kind: cloud-amd64 of 6.1.0-56-cloud-amd64."""
-    return re.sub(r"^\d+\.\d+[^-]*-(?:[\d.]+(?:deb[\d.]+)?-)?", "", kernel)
+def kernel_kind(kernel: str, installed: Iterable[str] = ()) -> str:
+    """Return what the distribution calls kernels of this kind: cloud-amd64 of 6.1.0-56-cloud-amd64, generic-hwe-22.04 of 6.8.0-60-generic.
+
+    Ubuntu has two lines of kernels whose names are alike, and the package that brings the next one tells which a node follows.
+    """
+    kind = re.sub(r"^\d+\.\d+[^-]*-(?:[\d.]+(?:deb[\d.]+)?-)?", "", kernel)
+    follows = re.compile(rf"linux-image-({re.escape(kind)}-hwe-[\d.]+)")
+    return next((match[1] for match in map(follows.fullmatch, sorted(installed)) if match), kind)

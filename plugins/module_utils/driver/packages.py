@@ -21,14 +21,14 @@ class Module:
     """The kernel module, where it is managed."""
 
     flavour: str
-    kernel: str  # as `uname -r` has it
+    kernels: tuple[str, ...]  # as `uname -r` has them: the running one, and the one that the next boot starts where that is another
     kernel_kind: str  # what the distribution calls kernels of this kind, such as generic-hwe-24.04: their newest is the next that boots
     persistence: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a kernel that no package's name could be made of."""
-        if not self.kernel or not self.kernel_kind:
-            raise ValueError(f"found kernel {self.kernel!r} of kind {self.kernel_kind!r}, expected both")
+        if not all((*self.kernels, self.kernels, self.kernel_kind)):
+            raise ValueError(f"found kernels {self.kernels!r} of kind {self.kernel_kind!r}, expected both")
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ def _branch(source: PackageSource, choice: Choice) -> int:
 
 def _answer(source: PackageSource, choice: Choice, branch: int, rules: list[Rule]) -> Packages:
     module = choice.module
-    values = {"branch": str(branch), "version": choice.version}
-    if module:
-        values.update(kernel=module.kernel, kernel_kind=module.kernel_kind)
+    values = {"branch": str(branch), "version": choice.version, "kernel_kind": module.kernel_kind if module else ""}
+    kernels = module.kernels if module else ("",)
 
     def names(wanted: Callable[[Rule], bool]) -> tuple[str, ...]:
-        return tuple(sorted(name.format_map(values) for rule in rules if wanted(rule) for name in rule.names))
+        templates = [name for rule in rules if wanted(rule) for name in rule.names]
+        return tuple(sorted({name.format_map({**values, "kernel": kernel}) for name in templates for kernel in kernels}))
 
     # Libraries are in each stream, so that without a kernel module any would do.
     stream = source.streams.get(module.flavour if module else FLAVOURS[0], "")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 
 _PLACE = re.compile(r"(?:/|https?://)\S+\.run")
+_NAME = re.compile(r"NVIDIA-Linux-\w+-(\d{3}\.\d+(?:\.\d+)?)(?:-[\w.-]+)?\.run")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -17,6 +18,19 @@ class RunFile:
 
     place: str  # a path on the node, or an address
     checksum: str
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.place.rsplit("/", maxsplit=1)[-1]
+
+    @property
+    def version(self) -> str:
+        """The driver's exact version, which NVIDIA has in the file's name."""
+        match = _NAME.fullmatch(self.name)
+        if not match:
+            raise Refusal(f"the installer {self.name}", "a name such as NVIDIA-Linux-x86_64-580.95.05.run", "name it as NVIDIA does")
+        return match[1]
 
     def __post_init__(self) -> None:
         """Refuse a place that is none, and an installer that could be anybody's."""

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components, entries
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 
@@ -48,26 +48,46 @@ class ScratchApt:
         text = self.run("apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(ORIGIN)")
         return {(uri.rstrip("/"), suite): origin for uri, suite, origin in (line.split("|") for line in text.splitlines())}
 
-    def complete(self, origin: str, components: list[str]) -> dict[str, str]:
-        """Make the copy's sources what the node's should be and fetch their lists: path -> new text, of the files that change."""
+    def sources(self) -> dict[str, str]:
+        """Return the node's source files: path -> text."""
         parts = (self.etc / "sources.list.d").glob("*")
         paths = [self.etc / "sources.list", *(path for path in parts if path.suffix in {".list", ".sources"})]
-        files = {str(path): path.read_text(encoding="utf-8") for path in paths if path.is_file()}
-        places = {place for path, text in files.items() for entry in entries(path, text) for place in entry.places()}
-        fetched = not places <= self.origins().keys()
-        if fetched:
-            self.run("apt-get", "-q", "update")
+        return {str(path): path.read_text(encoding="utf-8") for path in paths if path.is_file()}
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of /etc/apt into the copy."""
+        (self.root / Path(path).relative_to(self.etc)).write_text(text, encoding="utf-8")
+
+    def remove(self, path: str) -> None:
+        """Take a file of /etc/apt out of the copy, where it is in there."""
+        (self.root / Path(path).relative_to(self.etc)).unlink(missing_ok=True)
+
+    def update(self, url: str = "") -> None:
+        """Fetch the lists of the copy's sources; refuse where that repository of them has none to give, and let others fail."""
+        self.run("apt-get", "-q", "update")
+        if url and (url.rstrip("/"), "") not in self.origins():
+            self.run("apt-get", "-q", "update", "-o", "APT::Update::Error-Mode=any")
+
+    def archive(self, origin: str) -> set[tuple[str, str]]:
+        """Return the (URI, suite) of the distribution's own archive, whose lists are here; backports are not the archive."""
+        places = {place for path, text in self.sources().items() for entry in entries(path, text) for place in entry.places()}
+        if not places <= self.origins().keys():
+            self.update()
         archive = {place for place, label in self.origins().items() if label == origin and not place[1].endswith("-backports")}
         if not archive:
             raise Refusal(
-                f"no package source of origin {origin} on the node", "the distribution's own archive", "look at what `apt-get update` says"
+                f"no package source of origin {origin} on the node",
+                "the distribution's own archive",
+                "look at what `apt-get update` says; where a mirror names itself otherwise, set nvidia_driver_archive_origin",
             )
-        changed = add_components(files, archive, components)
-        for path, text in changed.items():
-            (self.root / Path(path).relative_to(self.etc)).write_text(text, encoding="utf-8")
-        if changed or not fetched:
-            self.run("apt-get", "-q", "update")
-        return changed
+        return archive
+
+    def pin(self, version: str) -> None:
+        """Prefer a version of the driver in whatever it needs besides the packages that are named."""
+        (self.root / "preferences.d").mkdir(exist_ok=True)
+        (self.root / "preferences.d" / "driver").write_text(f"Package: *\nPin: version {version}-*\nPin-Priority: 1001\n", encoding="utf-8")
+        with (self.root / "apt.conf.d" / "zzzz-scratch").open("a", encoding="utf-8") as settings:
+            settings.write(f'Dir::Etc::PreferencesParts "{self.root}/preferences.d";\n')
 
     def simulate(self, packages: list[str]) -> list[str]:
         """Return what an installation would do, a line for each package; refuse one that takes away what is not the driver's."""

@@ -10,7 +10,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import Rule
 
 ARCHIVE, NVIDIA = "archive", "nvidia"  # the distribution's archive; NVIDIA's repository
-WITHOUT_PACKAGES = ("runfile", "preinstalled")  # on any system: NVIDIA's installer; whoever put the driver there before
+RUNFILE, PREINSTALLED = "runfile", "preinstalled"  # on any system: NVIDIA's installer; whoever put the driver there before
+WITHOUT_PACKAGES = (RUNFILE, PREINSTALLED)
 HOLDS = ("apt-mark", "versionlock")
 
 _REBUILDS = {"Rocky": "RedHat", "AlmaLinux": "RedHat"}  # they use NVIDIA's repository for Red Hat Enterprise Linux
@@ -23,11 +24,19 @@ class PackageSource:
     hold: str  # what keeps versions: `apt-mark hold`, `dnf versionlock`
     rules: tuple[Rule, ...]
     first_branch: int = 0  # names of older branches are not known here
-    repository: str = ""  # the distribution's folder in NVIDIA's repository
+    signed: bool = False  # whether the kernel's modules come compiled, and signed with a key that machines trust
+    # An archive's:
+    origin: str = ""  # how it names itself in its Release file
+    components: tuple[str, ...] = ()
+    # NVIDIA's repository's:
+    repository: str = ""  # the distribution's folder in it
+    key: str = ""  # the file there with the key that signs it
+    key_fingerprint: str = ""
     streams: Mapping[str, str] = field(default_factory=dict)  # flavour -> module stream, where the repository has such
 
     def __post_init__(self) -> None:
         """Refuse what a vars file cannot mean."""
+        object.__setattr__(self, "components", tuple(self.components))
         if self.hold not in HOLDS:
             raise ValueError(f"found hold {self.hold!r}, expected one of {', '.join(HOLDS)}")
 
@@ -43,17 +52,18 @@ class System:
 
     name: str  # such as Debian-12
     sources: Mapping[str, PackageSource]
+    default_branch: str = ""  # where the names of a source depend on the branch, and none is asked for
 
     @classmethod
     def parse(cls, name: str, data: Mapping[str, Any]) -> System:
-        """Read `sources` of a distribution, and `repository` and `streams` of its release, which are NVIDIA's repository's."""
-        of_release = {key: value for key, value in data.items() if key != "sources"}
+        """Read `sources` and `default_branch` of a distribution, and what its release adds, which is of NVIDIA's repository."""
+        of_release = {key: value for key, value in data.items() if key not in {"sources", "default_branch"}}
         sources = {}
         for source, content in data["sources"].items():
             rules = tuple(Rule(**rule) for rule in content["packages"])
             others = {key: value for key, value in content.items() if key != "packages"}
             sources[source] = PackageSource(rules=rules, **others, **(of_release if source == NVIDIA else {}))
-        return cls(name, sources)
+        return cls(name, sources, str(data.get("default_branch", "")))
 
     def source(self, name: str) -> PackageSource:
         """Return a source of packages by its name."""

@@ -27,6 +27,16 @@ def upstream(version: str) -> str:
     return re.sub(r"^\d+:", "", version).split("-")[0]
 
 
+def branch_within(version: str) -> int:
+    """Return the driver's branch within a package's version."""
+    return int(upstream(version).split(".", maxsplit=1)[0])
+
+
+def is_exact(version: str) -> bool:
+    """Tell whether it names one version, and not a branch or nothing."""
+    return "." in version
+
+
 def matches(wanted: str, version: str) -> bool:
     """Tell whether a driver version is the wanted one: exact, of a branch ("535"), or any ("")."""
     return not wanted or version == wanted or version.startswith(wanted + ".")

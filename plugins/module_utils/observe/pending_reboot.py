@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from ansible_collections.gpu.fleet.plugins.module_utils.kernels import has_nvidia_module, newer_that_boot
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_system import PendingReboot
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
-
-# The module for CUDA's memory. Not `nvidia-*.ko`: the kernel itself has modules of such names for other devices.
-_NVIDIA_MODULE = re.compile(rb"/nvidia-(?:[\w-]+-)?uvm\.ko")
 
 
 def observe(root: Path, running: str) -> Reading[PendingReboot]:
@@ -24,26 +21,8 @@ def observe(root: Path, running: str) -> Reading[PendingReboot]:
         return Reading.unreadable(f"{error.filename}: {error.strerror}")
 
 
-def version_key(kernel: str) -> tuple[int, ...]:
-    """Return the numbers of a kernel's version, for comparison: `6.8.0-45-generic` before `6.8.0-100-generic`."""
-    return tuple(int(number) for number in re.findall(r"\d+", re.split(r"[-.](?:x86_64|amd64|aarch64|arm64|el\d|fc\d)", kernel)[0]))
-
-
 def _newer_without_module(root: Path, running: str) -> list[str]:
     """Find them; where not even the running kernel has the module on disk (the driver comes in a container), there is nothing to find."""
-    folder = root / "lib/modules"
-    if not _has_module(folder / running):
+    if not has_nvidia_module(root, running):
         return []
-    newer = [kernel.name for kernel in sorted(folder.iterdir()) if version_key(kernel.name) > version_key(running)]
-    return [name for name in newer if _can_boot(root, name) and not _has_module(folder / name)]
-
-
-def _can_boot(root: Path, kernel: str) -> bool:
-    return (root / "boot" / f"vmlinuz-{kernel}").exists() or (root / "lib/modules" / kernel / "vmlinuz").exists()
-
-
-def _has_module(folder: Path) -> bool:
-    try:
-        return _NVIDIA_MODULE.search((folder / "modules.dep").read_bytes()) is not None
-    except FileNotFoundError:
-        return False
+    return [kernel for kernel in newer_that_boot(root, running) if not has_nvidia_module(root, kernel)]

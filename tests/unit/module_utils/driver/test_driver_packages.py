@@ -63,7 +63,7 @@ class Combination:
     fabric: str
 
     def choice(self) -> Choice:
-        module = Module(self.flavour, KERNEL, KIND, persistence=self.persistence) if self.flavour else None
+        module = Module(self.flavour, (KERNEL,), KIND, persistence=self.persistence) if self.flavour else None
         return Choice(self.source, self.architecture, self.version, module, self.fabric)
 
     def blocks(self) -> list[Block]:
@@ -136,7 +136,7 @@ def test_every_system_has_its_data_and_its_rows() -> None:
 )
 def test_nvidias_repository_and_module_stream(name: str, architecture: str, flavour: str, repository: str, stream: str) -> None:
     """By NVIDIA's folders (servers with ARM processors have sbsa there), and the streams of EL8 and EL9."""
-    answer = choose(KNOWN[name], Choice("nvidia", architecture, "580.95.05", Module(flavour, KERNEL, KIND) if flavour else None))
+    answer = choose(KNOWN[name], Choice("nvidia", architecture, "580.95.05", Module(flavour, (KERNEL,), KIND) if flavour else None))
     assert (answer.repository, answer.stream) == (repository, stream)
 
 
@@ -147,10 +147,10 @@ def test_the_archive_has_no_folder_of_nvidias() -> None:
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize("source", WITHOUT_PACKAGES)
 def test_the_installer_and_a_driver_that_is_there_already_are_no_packages(name: str, source: str) -> None:
-    assert choose(KNOWN[name], Choice(source, "x86_64", "580.95.05", Module("open", KERNEL, KIND), "nvlink5")) == Packages()
+    assert choose(KNOWN[name], Choice(source, "x86_64", "580.95.05", Module("open", (KERNEL,), KIND), "nvlink5")) == Packages()
 
 
-OPEN_580 = Choice("nvidia", "x86_64", "580", Module("open", KERNEL, KIND))
+OPEN_580 = Choice("nvidia", "x86_64", "580", Module("open", (KERNEL,), KIND))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ OPEN_580 = Choice("nvidia", "x86_64", "580", Module("open", KERNEL, KIND))
         ("Ubuntu-24", replace(OPEN_580, fabric="torus"), r"Found the kind of fabric 'torus'\. Expected one of none, nvswitch, nvlink5"),
         (
             "Ubuntu-24",
-            replace(OPEN_580, module=Module("closed", KERNEL, KIND)),
+            replace(OPEN_580, module=Module("closed", (KERNEL,), KIND)),
             r"Found the flavour .* 'closed'\. Expected one of open",
         ),
         ("Ubuntu-24", replace(OPEN_580, version=""), r"Found no version of the driver\. Expected a branch such as 580"),

@@ -10,27 +10,16 @@ from typing import Any, ClassVar
 import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import node as nodes
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan as planning
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, gpu_ids, kernel_kind
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import Request, answer, plan
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, kernel_kind
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import answer
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import SecureBoot
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
 
-H100, B200 = 0x2330, 0x2901
-
-
-def test_gpus_are_found_without_a_driver(tmp_path: Path) -> None:
-    for name, vendor, kind, device in [
-        ("0000:1b:00.0", "0x10de", "0x030200", "0x2330"),
-        ("0000:1b:00.1", "0x10de", "0x040300", "0x22ba"),
-        ("0000:05:00.0", "0x10de", "0x068000", "0x22a3"),
-        ("0000:06:00.0", "0x1a03", "0x030000", "0x2000"),
-    ]:
-        (tmp_path / name).mkdir()
-        for attribute, text in (("vendor", vendor), ("class", kind), ("device", device)):
-            (tmp_path / name / attribute).write_text(text + "\n", encoding="utf-8")
-    (tmp_path / "0000:07:00.0").mkdir()
-    assert gpu_ids(tmp_path) == [H100]
+H100, B200, V100 = 0x2330, 0x2901, 0x1DB6
 
 
 @pytest.mark.parametrize(
@@ -43,38 +32,60 @@ def test_gpus_are_found_without_a_driver(tmp_path: Path) -> None:
         ("6.1.0-0.deb11.13-amd64", "linux-headers-amd64"),
         ("6.1.0-40-rt-amd64", "linux-headers-rt-amd64"),
         ("6.1.0-40-arm64-16k", "linux-headers-arm64-16k"),
+        ("6.8.0-60-generic", "linux-headers-generic"),
     ],
 )
 def test_the_kind_of_a_kernel_names_the_headers_of_the_next(kernel: str, following: str) -> None:
     assert f"linux-headers-{kernel_kind(kernel)}" == following
 
 
-KERNEL = "6.1.0-56-cloud-amd64"
-POLICY = """\
-libcuda1:
-     535.2-1 500
-     535.1-1 500
-prop-dkms:
-     535.2-1 500
-     535.1-1 500
-open-dkms:
-     535.1-1 500
-"""
-HEADERS = f"linux-headers-{KERNEL}:\n     6.1.1-1 500\nlinux-headers-cloud-amd64:\n     6.1.2-1 500\n"
+def test_ubuntus_line_of_kernels_is_the_one_that_the_node_follows() -> None:
+    assert kernel_kind("6.8.0-60-generic", ["linux-image-generic-hwe-22.04", "linux-image-6.8.0-60-generic"]) == "generic-hwe-22.04"
+    assert kernel_kind("6.8.0-60-generic", ["linux-image-generic", "linux-image-6.8.0-60-generic"]) == "generic"
+
+
+KERNEL, NEXT = "6.1.0-56-cloud-amd64", "6.1.0-60-cloud-amd64"
+ARCHIVE = "http://mirror.example/debian"
+
+
+def policy(**offers: list[str]) -> str:
+    """Write what apt-cache says of packages, whose names have underscores here."""
+    lines = []
+    for name, versions in offers.items():
+        lines.append(f"{name.replace('_', '-')}:")
+        for version in versions:
+            lines += [f"     {version} 500", f"        500 {ARCHIVE} bookworm/main amd64 Packages"]
+    return "\n".join(lines) + "\n"
+
+
+POLICY = policy(libcuda1=["535.20-1", "535.10-1"], prop_dkms=["535.20-1", "535.10-1"], open_dkms=["535.10-1"], persistenced=["1-1"])
+HEADERS = policy(**{f"linux-headers-{KERNEL}": ["6.1.1-1"], "linux-headers-cloud-amd64": ["6.1.2-1"]})
+NEXT_HEADERS = policy(**{f"linux-headers-{NEXT}": ["6.1.2-1"]})
 
 
 class FakeApt:
     """What the sources offer, without apt."""
 
     policy = POLICY
-    sources: ClassVar[dict[str, str]] = {}
+    files: ClassVar[dict[str, str]] = {}
 
     def __init__(self, root: Path) -> None:
-        assert root.is_dir()
+        self.root = root
+        self.pinned = ""
 
-    def complete(self, origin: str, components: list[str]) -> dict[str, str]:
-        assert (origin, components) == ("Debian", ["non-free"])
-        return self.sources
+    def sources(self) -> dict[str, str]:
+        return self.files
+
+    def archive(self, origin: str) -> set[tuple[str, str]]:
+        assert origin == "Debian"
+        return {(ARCHIVE, "bookworm")}
+
+    def write(self, path: str, text: str) -> None:
+        assert path in self.files
+        assert text
+
+    def update(self, url: str = "") -> None:
+        assert not url
 
     def run(self, *command: str) -> str:
         assert command[:2] == ("apt-cache", "policy")
@@ -86,8 +97,13 @@ class FakeApt:
 
 @pytest.fixture(autouse=True)
 def _apt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "ScratchApt", FakeApt)
+    monkeypatch.setattr(plan_apt, "ScratchApt", FakeApt)
     monkeypatch.setattr(FakeApt, "policy", POLICY)
+    monkeypatch.setattr(FakeApt, "files", {})
+
+
+def plan(request: Request, node: Node, root: Path = Path("/nowhere")) -> dict[str, Any]:
+    return planning.plan(request, node, root, lambda _: b"")
 
 
 def rule(name: str, **conditions: Any) -> dict[str, Any]:
@@ -100,6 +116,8 @@ SYSTEM = System.parse(
         "sources": {
             "archive": {
                 "hold": "apt-mark",
+                "origin": "Debian",
+                "components": ["non-free"],
                 "packages": [
                     rule("libcuda1"),
                     rule("open-dkms", part="module", flavour="open"),
@@ -112,7 +130,7 @@ SYSTEM = System.parse(
         }
     },
 )
-REQUEST = Request(SYSTEM, "archive", "", (), "", persistence=True, origin="Debian", components=("non-free",), files=())
+REQUEST = Request(SYSTEM, "archive")
 
 
 def request(**changes: Any) -> Request:
@@ -120,43 +138,57 @@ def request(**changes: Any) -> Request:
 
 
 def node(*, gpus: tuple[int, ...] = (), has_headers: bool = False, **versions: str) -> Node:
-    return Node(
-        {name: Installed(version, held=True) for name, version in versions.items()}, KERNEL, has_headers=has_headers, gpus=list(gpus)
-    )
+    there = {name.replace("_", "-"): Installed(version, held=True) for name, version in versions.items()}
+    return Node(there, (KERNEL,), frozenset([KERNEL] if has_headers else []), gpus)
 
 
 def test_a_node_as_it_should_be_is_left_without_a_look_at_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "ScratchApt", None)
-    assert plan(request(version="535"), node(libcuda1="535.1-1")) == {"converged": True, "version": "535.1", "flavour": ""}
+    monkeypatch.setattr(plan_apt, "ScratchApt", None)
+    left = {"converged": True, "version": "535.10", "had": "535.10", "flavour": "", "units": []}
+    assert plan(request(version="535"), node(libcuda1="535.10-1")) == left
 
 
 def test_a_bare_node_gets_the_newest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     sources = tmp_path / "sources.list"
     sources.touch(mode=0o640)
-    monkeypatch.setattr(FakeApt, "sources", {str(sources): "new text"})
+    monkeypatch.setattr(FakeApt, "files", {str(sources): f"deb {ARCHIVE} bookworm main\n"})
     planned = plan(request(), node())
-    assert planned["packages"] == ["libcuda1=535.2-1"]
+    assert planned["packages"] == ["libcuda1=535.20-1"]
     assert planned["hold"] == ["libcuda1"]
-    assert planned["changes"] == ["Inst libcuda1=535.2-1"]
-    assert planned["sources"] == [{"path": str(sources), "text": "new text", "mode": "0640"}]
+    assert planned["changes"] == ["Inst libcuda1=535.20-1"]
+    assert (planned["had"], planned["available"]) == ("", ["535.20", "535.10"])
+    assert planned["files"] == [{"path": str(sources), "text": f"deb {ARCHIVE} bookworm main non-free\n", "mode": "0640"}]
 
 
 def test_another_exact_version_is_a_change() -> None:
-    assert plan(request(version="535.2"), node(libcuda1="535.1-1"))["packages"] == ["libcuda1=535.2-1"]
+    assert plan(request(version="535.20"), node(libcuda1="535.10-1"))["packages"] == ["libcuda1=535.20-1"]
 
 
 def test_a_package_that_is_not_held_is_a_change_but_no_upgrade() -> None:
-    free = Node({"libcuda1": Installed("535.1-1", held=False)}, KERNEL, has_headers=False, gpus=[])
-    assert plan(request(), free)["packages"] == ["libcuda1=535.1-1"]
+    planned = plan(request(), Node({"libcuda1": Installed("535.10-1", held=False)}, (KERNEL,)))
+    assert (planned["packages"], planned["had"]) == (["libcuda1=535.10-1"], "535.10")
+
+
+def test_what_vanished_from_the_sources_is_kept_while_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = "     535.00-1 100\n        100 /var/lib/dpkg/status\n"
+    monkeypatch.setattr(FakeApt, "policy", POLICY.replace("prop-dkms", f"{gone}prop-dkms"))
+    assert plan(request(), Node({"libcuda1": Installed("535.00-1", held=False)}, (KERNEL,)))["packages"] == ["libcuda1=535.00-1"]
+
+
+def test_the_version_of_the_fleet_is_taken_and_another_refused() -> None:
+    agreed = request(version="535", fleet_version="535.10")
+    assert plan(agreed, node())["packages"] == ["libcuda1=535.10-1"]
+    with pytest.raises(Refusal, match=r"Found driver 535\.20 on this node, and 535\.10 on the others that are asked for 535\."):
+        plan(agreed, node(libcuda1="535.20-1"))
 
 
 def test_with_a_module_come_its_headers_and_companions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeApt, "policy", POLICY + HEADERS)
     planned = plan(request(flavour="auto"), node(gpus=(H100,)))
-    assert planned["flavour"] == "proprietary"
+    assert (planned["flavour"], planned["units"]) == ("proprietary", ["nvidia-persistenced"])
     assert planned["packages"] == [
-        "libcuda1=535.2-1",
-        "prop-dkms=535.2-1",
+        "libcuda1=535.20-1",
+        "prop-dkms=535.20-1",
         "persistenced",
         f"linux-headers-{KERNEL}",
         "linux-headers-cloud-amd64",
@@ -164,10 +196,25 @@ def test_with_a_module_come_its_headers_and_companions(monkeypatch: pytest.Monke
     assert planned["hold"] == ["libcuda1", "prop-dkms"]
 
 
-def test_gpus_that_need_the_open_module_decide_the_version() -> None:
+def test_the_kernel_that_boots_next_gets_its_headers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node with a newer kernel that waits for its first boot would come back without a module."""
+    waiting = replace(node(gpus=(H100,), has_headers=True), kernels=(KERNEL, NEXT))
+    monkeypatch.setattr(FakeApt, "policy", POLICY + HEADERS + NEXT_HEADERS)
+    assert plan(request(flavour="auto"), waiting)["packages"][3:] == [f"linux-headers-{NEXT}", "linux-headers-cloud-amd64"]
+    monkeypatch.setattr(FakeApt, "policy", POLICY + HEADERS)
+    with pytest.raises(Refusal, match=rf"Found kernel {NEXT} starting at the next boot, and no package with its headers"):
+        plan(request(flavour="auto"), waiting)
+
+
+def test_gpus_that_need_a_flavour_and_a_branch_decide_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan(request(flavour="auto"), node(gpus=(V100,), has_headers=True))
+    assert (planned["flavour"], planned["version"]) == ("proprietary", "535.20")
+    with pytest.raises(Refusal, match=r"Found driver 535\.10 for a GPU of PCI device id 0x2901 .*, which is 570 or later"):
+        plan(request(flavour="auto"), node(gpus=(B200,), has_headers=True))
+    newer = policy(libcuda1=["575.10-1", "535.20-1"], open_dkms=["575.10-1", "535.20-1"], persistenced=["1-1"])
+    monkeypatch.setattr(FakeApt, "policy", newer)
     planned = plan(request(flavour="auto"), node(gpus=(B200,), has_headers=True))
-    assert (planned["flavour"], planned["version"]) == ("open", "535.1")
-    assert planned["packages"] == ["libcuda1=535.1-1", "open-dkms=535.1-1", "persistenced"]
+    assert (planned["flavour"], planned["version"], planned["available"]) == ("open", "575.10", ["575.10"])
 
 
 def test_a_kernel_without_headers_is_refused() -> None:
@@ -177,43 +224,80 @@ def test_a_kernel_without_headers_is_refused() -> None:
         plan(request(flavour="auto"), node(gpus=(H100,)))
 
 
+def test_modules_that_nobody_signed_are_refused_under_secure_boot_before_anything_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_apt, "ScratchApt", None)
+    with pytest.raises(Refusal, match="Found Secure Boot, which lets the kernel load no module"):
+        plan(request(flavour="auto"), replace(node(gpus=(H100,)), secure_boot=SecureBoot(enabled=True)))
+
+
 def test_with_a_module_a_file_that_is_missing_is_a_change(tmp_path: Path) -> None:
-    versions = {"libcuda1": "535.1-1", "open-dkms": "535.1-1", "persistenced": "1-1"}
-    there = Node({name: Installed(version, held=True) for name, version in versions.items()}, KERNEL, has_headers=True, gpus=[])
-    blacklist = tmp_path / "nouveau.conf"
-    asked = request(flavour="auto", files=(str(blacklist),))
-    assert plan(asked, there)["converged"] is False
-    blacklist.touch()
-    assert plan(asked, there) == {"converged": True, "version": "535.1", "flavour": "open"}
+    there = node(has_headers=True, libcuda1="535.10-1", open_dkms="535.10-1", persistenced="1-1")
+    asked = request(flavour="auto", files=("/etc/nouveau.conf",))
+    assert plan(asked, there, tmp_path)["converged"] is False
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "nouveau.conf").touch()
+    left = plan(asked, there, tmp_path)
+    assert (left["converged"], left["version"], left["flavour"]) == (True, "535.10", "open")
 
 
 def test_what_stops_the_plan_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "look", lambda _: node())
-    refused = answer(request(version="580"), Path("/nowhere"))
-    assert refused["converged"] is False
-    assert refused["error"].startswith("Found 535.2; 535.1 in the node's package sources.")
+    monkeypatch.setattr(planning, "look", lambda *_: node())
+    monkeypatch.setattr(planning, "output", lambda *_: "libcuda1 535.20-1 iF \n")
+    refused = answer(request(version="580"), Path("/nowhere"), lambda _: b"")
+    assert (refused["converged"], refused["asked"]) == (False, "580")
+    assert refused["error"].startswith("Found 535.20; 535.10 in the node's package sources.")
 
 
 def test_packages_asked_for_besides_have_the_drivers_version_and_are_held() -> None:
     planned = plan(request(extra_packages=("prop-dkms",)), node())
-    assert planned["packages"] == ["libcuda1=535.2-1", "prop-dkms=535.2-1"]
+    assert planned["packages"] == ["libcuda1=535.20-1", "prop-dkms=535.20-1"]
     assert planned["hold"] == ["libcuda1", "prop-dkms"]
 
 
 @pytest.mark.parametrize(
-    ("architecture", "packages"), [("x86_64", ["libcuda1=535.2-1", "prop-dkms=535.2-1"]), ("aarch64", ["libcuda1=535.2-1"])]
+    ("architecture", "packages"), [("x86_64", ["libcuda1=535.20-1", "prop-dkms=535.20-1"]), ("aarch64", ["libcuda1=535.20-1"])]
 )
 def test_a_node_is_not_asked_for_what_its_architecture_lacks(architecture: str, packages: list[str]) -> None:
     """On bookworm and trixie libnvidia-pkcs11-openssl3 is not there for arm64, and the plan refused every such node."""
     rules = [rule("libcuda1"), rule("prop-dkms", architecture="x86_64")]
-    some = System.parse("Debian-12", {"sources": {"archive": {"hold": "apt-mark", "packages": rules}}})
+    data = {"sources": {"archive": {"hold": "apt-mark", "origin": "Debian", "packages": rules}}}
+    some = System.parse("Debian-12", data)
     assert plan(request(system=some), replace(node(), architecture=architecture))["packages"] == packages
 
 
+def devices(root: Path, *entries: tuple[str, str, str, str]) -> None:
+    for name, *texts in entries:
+        folder = root / "sys/bus/pci/devices" / name
+        folder.mkdir(parents=True)
+        for attribute, text in zip(("vendor", "class", "device"), texts, strict=True):
+            (folder / attribute).write_text(text + "\n", encoding="utf-8")
+
+
 def test_the_node_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(nodes, "output", lambda *_: "nvidia-smi 535.261.03-1 hi \n")
-    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(release="6.1.0-56-cloud-arm64", machine="aarch64"))
-    seen = nodes.look(tmp_path)
-    assert seen == Node(
-        {"nvidia-smi": Installed("535.261.03-1", held=True)}, "6.1.0-56-cloud-arm64", has_headers=False, gpus=[], architecture="aarch64"
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(release=KERNEL, machine="aarch64"))
+    devices(
+        tmp_path,
+        ("0000:1b:00.0", "0x10de", "0x030200", "0x2330"),
+        ("0000:1b:00.1", "0x10de", "0x040300", "0x22ba"),
+        ("0000:06:00.0", "0x1a03", "0x030000", "0x2000"),
     )
+    (tmp_path / "lib/modules" / NEXT / "build").mkdir(parents=True)
+    (tmp_path / "lib/modules" / NEXT / "vmlinuz").touch()
+    assert nodes.look(tmp_path, {}) == Node({}, (KERNEL, NEXT), frozenset([NEXT]), (H100,), "none", "aarch64")
+    devices(tmp_path, ("0000:05:00.0", "0x10de", "0x068000", "0x22a3"))
+    assert nodes.look(tmp_path, {}).fabric == "nvswitch"
+
+
+def test_switches_of_nvlink_5_are_known_by_a_network_adapter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(release=KERNEL, machine="x86_64"))
+    devices(tmp_path, ("0000:1b:00.0", "0x10de", "0x030200", "0x2901"))
+    for name, product in (("mlx5_0", b"\x82\x10\x00ConnectX-7"), ("mlx5_4", b"\x82\x10\x00CX7 SW_MNG")):
+        (tmp_path / "sys/class/infiniband" / name / "device").mkdir(parents=True)
+        assert nodes.look(tmp_path, {}).fabric == "none"
+        (tmp_path / "sys/class/infiniband" / name / "device/vpd").write_bytes(product)
+    assert nodes.look(tmp_path, {}).fabric == "nvlink5"
+
+
+def test_a_bus_that_cannot_be_read_is_no_node_without_gpus(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="Found a PCI bus that cannot be read"):
+        nodes.look(tmp_path, {})

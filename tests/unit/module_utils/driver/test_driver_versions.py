@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed, complete_and_held, kept_version, parse_dpkg
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import keep_or_resolve, parse_policy, resolve
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import (
+    Installed,
+    complete_and_held,
+    installed_branch,
+    interrupted,
+    kept_version,
+    parse_dpkg,
+)
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Offers, complete, parse_policy
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import Rule
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches, newest_first, upstream
 
 CAPTURED = Path(__file__).parent / "captured"
@@ -19,6 +27,12 @@ BOTH = {
 }
 OPEN = {"open": BOTH["open"]}
 NO_MODULE = {"": ["nvidia-smi"]}
+
+
+def newest(offers: Offers, lists: dict[str, list[str]], wanted: str) -> tuple[str, dict[str, str]]:
+    """Return flavour and packages of the newest version that is complete."""
+    whole = next(iter(complete(offers, lists, wanted).values()))
+    return whole.flavour, dict(whole.packages)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +80,7 @@ def test_policy_as_apt_3_prints_it() -> None:
 
 
 def test_the_newer_version_wins_over_the_recommended_flavour() -> None:
-    assert resolve(BOOKWORM, BOTH, "") == (
+    assert newest(BOOKWORM, BOTH, "") == (
         "proprietary",
         {
             "nvidia-smi": "535.309.01-0+deb12u1",
@@ -77,12 +91,12 @@ def test_the_newer_version_wins_over_the_recommended_flavour() -> None:
 
 
 def test_the_recommended_flavour_wins_at_the_same_version() -> None:
-    assert resolve(TRIXIE, BOTH, "550")[0] == "open"
-    assert resolve(BOOKWORM, BOTH, "535.261.03")[0] == "open"
+    assert newest(TRIXIE, BOTH, "550")[0] == "open"
+    assert newest(BOOKWORM, BOTH, "535.261.03")[0] == "open"
 
 
 def test_open_on_bookworm_is_what_its_module_has_and_no_mixture() -> None:
-    assert set(resolve(BOOKWORM, OPEN, "535")[1].values()) == {"535.261.03-1"}
+    assert set(newest(BOOKWORM, OPEN, "535")[1].values()) == {"535.261.03-1"}
 
 
 def test_a_version_that_is_not_there_names_those_that_are() -> None:
@@ -90,30 +104,30 @@ def test_a_version_that_is_not_there_names_those_that_are() -> None:
         Refusal,
         match=r"Found 535\.309\.01; 535\.261\.03 in .* Expected all driver packages at 580\. Next step: set nvidia_driver_version",
     ):
-        resolve(BOOKWORM, NO_MODULE, "580")
+        newest(BOOKWORM, NO_MODULE, "580")
 
 
 def test_a_version_that_is_not_complete_names_the_package_that_lags() -> None:
     with pytest.raises(
         Refusal, match=r"Found 535\.309\.01 \(but not of nvidia-open-kernel-dkms\); 535\.261\.03 in .* Expected .* 535\.309\.01\."
     ):
-        resolve(BOOKWORM, OPEN, "535.309.01")
+        newest(BOOKWORM, OPEN, "535.309.01")
 
 
 def test_sources_without_the_driver_are_said_to_have_none() -> None:
     with pytest.raises(Refusal, match="Found no driver packages"):
-        resolve({}, NO_MODULE, "")
+        newest({}, NO_MODULE, "")
 
 
 def test_backports_have_to_be_asked_for() -> None:
     offers = {"nvidia-smi": [("550.1-1~bpo12+1", 100), ("535.1-1", 500)]}
-    assert resolve(offers, NO_MODULE, "")[1] == {"nvidia-smi": "535.1-1"}
-    assert resolve(offers, NO_MODULE, "550")[1] == {"nvidia-smi": "550.1-1~bpo12+1"}
+    assert newest(offers, NO_MODULE, "")[1] == {"nvidia-smi": "535.1-1"}
+    assert newest(offers, NO_MODULE, "550")[1] == {"nvidia-smi": "550.1-1~bpo12+1"}
 
 
 def test_of_two_packagings_of_a_driver_the_newer_is_taken() -> None:
     offers = {"nvidia-smi": [("535.1-2", 500), ("535.1-1", 500)]}
-    assert resolve(offers, NO_MODULE, "")[1] == {"nvidia-smi": "535.1-2"}
+    assert newest(offers, NO_MODULE, "")[1] == {"nvidia-smi": "535.1-2"}
 
 
 def test_installed_and_held_as_dpkg_lists_it() -> None:
@@ -151,9 +165,50 @@ def test_complete_and_held() -> None:
     assert not complete_and_held({"a": Installed("535.1-1", held=False)}, ["a"])
 
 
-def test_a_repair_is_no_upgrade() -> None:
-    assert set(keep_or_resolve(BOOKWORM, BOTH, "535", "535.261.03")[1].values()) == {"535.261.03-1"}
+POLICY = """\
+libcuda1:
+  Installed: 535.1-1
+  Candidate: 580.1-1
+  Version table:
+     580.1-1 500
+        500 https://mirror.example/cuda/debian12/x86_64  Packages
+     535.2-1 500
+        500 http://mirror.example/debian bookworm/non-free amd64 Packages
+ *** 535.1-1 100
+        100 /var/lib/dpkg/status
+"""
 
 
-def test_a_version_that_vanished_is_left_for_one_that_is_complete() -> None:
-    assert set(keep_or_resolve(BOOKWORM, BOTH, "535", "535.99.01")[1].values()) == {"535.309.01-0+deb12u1"}
+@pytest.mark.parametrize(
+    ("places", "versions"),
+    [
+        ((), ["580.1-1", "535.2-1", "535.1-1"]),
+        (("http://mirror.example/debian",), ["535.2-1", "535.1-1"]),
+        (("https://mirror.example/cuda/debian12/x86_64",), ["580.1-1", "535.1-1"]),
+    ],
+)
+def test_only_the_chosen_source_counts_and_what_is_installed(places: tuple[str, ...], versions: list[str]) -> None:
+    assert [version for version, _ in parse_policy(POLICY, places)["libcuda1"]] == versions
+
+
+def rules(*names: str) -> tuple[Rule, ...]:
+    return tuple(Rule((name,), source="made up") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("packages", "branch"),
+    [
+        ({"libnvidia-compute-570-server": "570.1-0ubuntu1"}, "570"),
+        ({"libnvidia-compute": "590.48.01-1"}, "590"),
+        ({"libnvidia-compute-570-server": "570.1-1", "libnvidia-compute": "590.1-1"}, ""),
+        ({"libnvidia-compute-570-server-extra": "570.1-1", "bash": "5.2"}, ""),
+    ],
+)
+def test_the_branch_that_a_node_has(packages: dict[str, str], branch: str) -> None:
+    there = {name: Installed(version, held=False) for name, version in packages.items()}
+    assert installed_branch(there, rules("libnvidia-compute-{branch}-server", "libnvidia-compute")) == branch
+
+
+@pytest.mark.parametrize(("status", "half"), [("ii ", False), ("hi ", False), ("rc ", False), ("iU ", True), ("iF ", True), ("hiR", False)])
+def test_a_dpkg_that_was_stopped_is_seen(status: str, *, half: bool) -> None:
+    assert interrupted(f"bash 5.2 ii \nlibcuda1 535.1-1 {status}\n") is half

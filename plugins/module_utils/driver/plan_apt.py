@@ -1,0 +1,97 @@
+"""Plan for a node with apt: what the sources offer is found out in a scratch copy of apt's state."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import apt_files
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete, Offers, complete, parse_policy
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_apt import ScratchApt
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
+
+
+def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
+    """Say what to install, in which order, and which files that takes."""
+    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-") as directory:
+        apt = ScratchApt(Path(directory))
+        files, disable, places = _sources(apt, wish, fetch)
+        known = {flavour: [*packages, *wish.beside(flavour)] for flavour, packages in wish.lists.items()}
+        policy = apt.run("apt-cache", "policy", *sorted({*chain(*known.values()), *wish.next_headers()}))
+        available = _available(wish, parse_policy(policy, places))
+        version = wish.kept if wish.kept in available else next(iter(available))
+        chosen = available[version]
+        anywhere = parse_policy(policy)
+        beside = wish.beside(chosen.flavour)
+        wish.refuse_missing([name for name in beside if not anywhere.get(name)])
+        packages = [f"{name}={exact}" for name, exact in sorted(chosen.packages.items())]
+        packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
+        answer = wish.answers(version)[chosen.flavour]
+        first = _first(apt, wish, version, places) if answer.first else []
+        return {
+            "version": version,
+            "had": version if version == wish.kept else "",
+            "flavour": chosen.flavour,
+            "available": list(available),
+            "files": files,
+            "disable": disable,
+            "first": first,
+            "packages": packages,
+            "hold": sorted({*chosen.packages, *answer.held, *first} - ({*answer.first} - {*first})),
+            "changes": apt.simulate([*first, *packages]),
+        }
+
+
+def _first(apt: ScratchApt, wish: Wish, version: str, places: set[str]) -> list[str]:
+    """Return the package that pins the version, and have it pinned in the copy already."""
+    pinning = wish.pinning(version)
+    offers = parse_policy(apt.run("apt-cache", "policy", *pinning), places)
+    offered = [name for name in pinning if offers.get(name)][:1]
+    wish.refuse_missing(pinning[:1] if not offered else [])
+    apt.pin(version)
+    return offered
+
+
+def _sources(apt: ScratchApt, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, str]], list[str], set[str]]:
+    """Make the copy's sources what the node's should be: the files that change, those that must go, and where the driver may come from."""
+    sources, repository = apt.sources(), wish.repository
+    disable = apt_files.in_the_way(sources, repository)
+    if disable and repository and not wish.request.remove_leftovers:
+        apt_files.refuse(disable, repository)
+    for path in disable:
+        apt.remove(path)
+    if repository:
+        key = apt_files.key_path(repository)
+        text, armour = apt_files.stanza(repository, key), repository.key(fetch)
+        (apt.root / "key.asc").write_text(armour, encoding="ascii")
+        apt.write(str(apt_files.SOURCES), apt_files.stanza(repository, apt.root / "key.asc"))
+        apt.update(repository.url)
+        files = [{"path": str(path), "text": content, "mode": "0644"} for path, content in ((key, armour), (apt_files.SOURCES, text))]
+        return files, disable, {repository.url}
+    archive = apt.archive(wish.origin)
+    changed = add_components({path: text for path, text in sources.items() if path not in disable}, archive, list(wish.source.components))
+    for path, text in changed.items():
+        apt.write(path, text)
+    apt.update()
+    files = [{"path": path, "text": text, "mode": f"{Path(path).stat().st_mode & 0o7777:04o}"} for path, text in changed.items()]
+    return files, disable, {uri for uri, _ in archive}
+
+
+def _available(wish: Wish, offers: Offers) -> dict[str, Complete]:
+    """Return the versions that this node can have; the one that it has among them where it is complete, so that a repair is no upgrade."""
+    kept: dict[str, Complete] = {}
+    if wish.kept:
+        with contextlib.suppress(Refusal):
+            kept = complete(offers, wish.lists, wish.kept)
+    try:
+        return wish.fitting({**complete(offers, wish.lists, wish.wanted), **kept})
+    except Refusal:
+        if kept:
+            return kept
+        raise

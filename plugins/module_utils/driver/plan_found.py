@@ -1,0 +1,72 @@
+"""Plan for a driver without packages: one that somebody put there before, or that NVIDIA's installer brings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours, refuse_misfit
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches
+
+_FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/nvidia", "usr/lib/*-linux-gnu/nvidia/current", "usr/lib64", "usr/lib")
+
+
+def libraries(root: Path) -> str:
+    """Return the version of the driver's libraries, which NVML's file has in its name; nothing without it, refused where there are two."""
+    names = {path.name for folder in _FOLDERS for path in root.glob(f"{folder}/libnvidia-ml.so.*")}
+    versions = sorted({match[1] for match in map(re.compile(r"libnvidia-ml\.so\.(\d{3}\.[\d.]+)").fullmatch, names) if match})
+    if len(versions) > 1:
+        raise Refusal(
+            f"libraries of the driver at {' and '.join(versions)} on the node",
+            "one version",
+            "remove the one that is not wanted, by the way that it came: a package, or `nvidia-uninstall`",
+        )
+    return versions[0] if versions else ""
+
+
+def preinstalled(request: Request, root: Path) -> dict[str, Any]:
+    """Take the driver that is there, if it is the wanted one."""
+    found = libraries(root)
+    if not found or not matches(request.version, found):
+        raise Refusal(
+            f"{f'driver {found}' if found else 'no driver'} on the node, whose driver is said to be preinstalled",
+            f"driver {request.version}" if request.version else "one",
+            "install it by whatever way this node gets it, or set nvidia_driver_source to a source that this role installs from",
+        )
+    return {"converged": True, "version": found, "had": found, "flavour": "", "units": []}
+
+
+def runfile(request: Request, node: Node, root: Path) -> dict[str, Any]:
+    """Run NVIDIA's installer where its version is not the one that is there."""
+    installer = request.runfile
+    if installer is None:
+        raise Refusal("no nvidia_driver_runfile", "the path or address of NVIDIA's installer", "set it and nvidia_driver_runfile_checksum")
+    version = installer.version
+    if not matches(request.version, version):
+        raise Refusal(f"{installer.place}", f"driver {request.version}", "name the installer of that version, or set nvidia_driver_version")
+    flavour = flavours(request.flavour, node.gpus)[0] if request.flavour else ""
+    if flavour:
+        refuse_misfit(node.gpus, flavour, version)
+        node.secure_boot.refuse_unsigned(request.signing, root)
+    packaged = sorted(name for name in node.installed if re.match(r"libnvidia-(ml1|compute-\d|ml$)", name))
+    if packaged:
+        raise Refusal(
+            f"the driver's package {packaged[0]} on the node",
+            "no packages of the driver where NVIDIA's installer is to bring it, since both write the same files",
+            "remove the packages, or set nvidia_driver_source to the source that they are from",
+        )
+    missing = [path for path in request.files if not (root / path.lstrip("/")).exists()]
+    found = libraries(root)
+    return {
+        "converged": found == version and not missing,
+        "version": version,
+        "had": found,
+        "available": [version],
+        "flavour": flavour,
+        "runfile": installer.name,
+        "units": [],
+    }
