@@ -71,16 +71,17 @@ def _sources(apt: ScratchApt, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
         text, armour = apt_files.stanza(repository, key), repository.key(fetch)
         (apt.root / "key.asc").write_text(armour, encoding="ascii")
         apt.write(str(apt_files.SOURCES), apt_files.stanza(repository, apt.root / "key.asc"))
-        apt.update(repository.url)
+        apt.update([repository.url])
         files = [{"path": str(path), "text": content, "mode": "0644"} for path, content in ((key, armour), (apt_files.SOURCES, text))]
         return files, disable, {repository.url}
     archive = apt.archive(wish.origin)
     changed = add_components({path: text for path, text in sources.items() if path not in disable}, archive, list(wish.source.components))
     for path, text in changed.items():
         apt.write(path, text)
-    apt.update()
+    places = {uri for uri, _ in archive}
+    apt.update(places)
     files = [{"path": path, "text": text, "mode": f"{Path(path).stat().st_mode & 0o7777:04o}"} for path, text in changed.items()]
-    return files, disable, {uri for uri, _ in archive}
+    return files, disable, places
 
 
 def _available(wish: Wish, offers: Offers) -> dict[str, Complete]:

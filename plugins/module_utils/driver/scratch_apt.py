@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, run
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 
 
@@ -41,7 +42,11 @@ class ScratchApt:
 
     def run(self, *command: str) -> str:
         """Run one of apt's commands on the copy."""
-        return output(*command, APT_CONFIG=str(self.root / "apt.conf"))
+        return output(*command, APT_CONFIG=self._configuration)
+
+    @property
+    def _configuration(self) -> str:
+        return str(self.root / "apt.conf")
 
     def origins(self) -> dict[tuple[str, str], str]:
         """Return who each (URI, suite) whose lists are here says it comes from: a mirror is known by that, not by its address."""
@@ -62,17 +67,23 @@ class ScratchApt:
         """Take a file of /etc/apt out of the copy, where it is in there."""
         (self.root / Path(path).relative_to(self.etc)).unlink(missing_ok=True)
 
-    def update(self, url: str = "") -> None:
-        """Fetch the lists of the copy's sources; refuse where that repository of them has none to give, and let others fail."""
-        self.run("apt-get", "-q", "update")
-        if url and (url.rstrip("/"), "") not in self.origins():
-            self.run("apt-get", "-q", "update", "-o", "APT::Update::Error-Mode=any")
+    def update(self, places: Collection[str]) -> None:
+        """Fetch the lists of the copy's sources; refuse where one of these addresses does not give its own, and let others fail."""
+        done = run("apt-get", "-q", "update", APT_CONFIG=self._configuration)
+        lines = (done.stdout + done.stderr).splitlines()
+        complaints = [line for line in lines if line.startswith(("E: ", "W: ")) and any(place in line for place in places)]
+        if complaints:
+            raise Refusal(
+                f"that a package source does not answer as it should: {' '.join(complaints)[:1500]}",
+                f"the lists of {', '.join(sorted(places))}",
+                "see whether the node reaches it (proxy, firewall, a mirror that is behind) and run again",
+            )
 
     def archive(self, origin: str) -> set[tuple[str, str]]:
         """Return the (URI, suite) of the distribution's own archive, whose lists are here; backports are not the archive."""
         places = {place for path, text in self.sources().items() for entry in entries(path, text) for place in entry.places()}
         if not places <= self.origins().keys():
-            self.update()
+            run("apt-get", "-q", "update", APT_CONFIG=self._configuration)
         archive = {place for place, label in self.origins().items() if label == origin and not place[1].endswith("-backports")}
         if not archive:
             raise Refusal(

@@ -84,8 +84,8 @@ class FakeApt:
         assert path in self.files
         assert text
 
-    def update(self, url: str = "") -> None:
-        assert not url
+    def update(self, places: set[str]) -> None:
+        assert places == {ARCHIVE}
 
     def run(self, *command: str) -> str:
         assert command[:2] == ("apt-cache", "policy")
