@@ -46,9 +46,10 @@ class Package:
         """Return the file."""
         readme = f"This is a {LABEL} of {self.name} {self.version}: it stands in for the package of this name in tests.\n"
         files = {f"usr/share/doc/{self.name}/README.{LABEL}": readme, **self.files}
+        configuration = "".join(f"/{path}\n" for path in files if path.startswith("etc/"))
         members = {
             "debian-binary": b"2.0\n",
-            "control.tar.gz": _tar({"control": self.stanza()}),
+            "control.tar.gz": _tar({"control": self.stanza(), "conffiles": configuration} if configuration else {"control": self.stanza()}),
             "data.tar.gz": _tar(files),
         }
         return b"!<arch>\n" + b"".join(_member(name, data) for name, data in members.items())
