@@ -59,8 +59,12 @@ def asks(name: str, source: str, kernel: str) -> Iterator[dict[str, Any]]:
             "what": what,
             "driver": driver,
             "first": list(answer.first),
-            # Debian has no package for the test machine's kernel, and its headers are nobody's business here.
-            "packages": [*(f"{package}={driver}-*" for package in answer.same), *answer.own, *(answer.headers if source == "archive" else ())],
+            # On the node that is Debian itself, Debian's archive is the real one, which has no headers for this machine's kernel.
+            "packages": [
+                *(f"{package}={driver}-*" for package in answer.same),
+                *answer.own,
+                *(() if name.startswith("Debian") else answer.headers),
+            ],
             "agrees": not (source == "archive" and flavour and (name, driver) in WITHOUT_MODULES),
         }
 
