@@ -6,6 +6,7 @@ Pinning packages are really installed and purged: apt obeys them only when they 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -38,18 +39,18 @@ def problem(ask: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Try all."""
+    """Try all, those with the same pinning package together."""
     asks = [ask for ask in json.load(sys.stdin) if "refused" not in ask]
     problems = []
-    for ask in asks:
-        if ask["first"] and apt("install", *ask["first"]).returncode:
-            problems.append(f"{ask['what']}: there is no {' '.join(ask['first'])}")
-            continue
-        found = problem(ask)
-        if found:
-            problems.append(f"{ask['what']}: {found}")
-        if ask["first"]:
-            apt("purge", *ask["first"])
+    for first, together in itertools.groupby(asks, key=lambda ask: ask["first"]):
+        if first and apt("install", *first).returncode:
+            problems.append(f"there is no {' '.join(first)}")
+        for ask in together:
+            found = problem(ask)
+            if found:
+                problems.append(f"{ask['what']}: {found}")
+        if first:
+            apt("purge", *first)
     print("\n".join([*problems, f"{len(asks)} lists, {len(problems)} wrong"]))  # noqa: T201
     sys.exit(bool(problems) or not asks)
 

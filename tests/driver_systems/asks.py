@@ -51,7 +51,7 @@ def asks(name: str, source: str, kernel: str) -> Iterator[dict[str, Any]]:
     for driver, flavour, fabric in itertools.product(drivers(name, source, recipe.Moment()), ("", "open", "proprietary"), FABRICS):
         what = f"{driver} from {source}, kernel module: {flavour or 'none'}, fabric: {fabric}"
         try:
-            answer = choose(known, Choice(source, "x86_64", driver, Module(flavour, kernel, kind) if flavour else None, fabric))
+            answer = choose(known, Choice(source, "x86_64", driver, Module(flavour, (kernel,), kind) if flavour else None, fabric))
         except Refusal as refusal:
             yield {"what": what, "refused": str(refusal)}
             continue
