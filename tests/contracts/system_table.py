@@ -1,6 +1,7 @@
 """The table of systems in the README of role nvidia_driver, made from the role's data and from what Molecule's scenarios have shown.
 
-``python tests/contracts/system_table.py`` rewrites the table; test_system_table.py holds the README to it. What no run has shown is "by table only".
+``PYTHONPATH=.collections python tests/contracts/system_table.py`` rewrites the table; test_system_table.py holds the README to it.
+What no run has shown is "by table only".
 """
 
 from __future__ import annotations
@@ -52,14 +53,23 @@ def systems() -> Iterator[System]:
 
 def table(records: list[Shown]) -> str:
     """Return the Markdown table, between its markers."""
-    rows = ["| system | source | from branch | kernel module | held by | architecture | shown by |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    rows = [
+        "| system | source | from branch | kernel module | held by | architecture | shown by |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for system in systems():
         for name, source in system.sources.items():
             for architecture in ARCHITECTURES:
-                cells = [system.name.replace("-", " "), name, str(source.first_branch or "any"), _module(source), _holds(source), architecture]
+                cells = [
+                    system.name.replace("-", " "),
+                    name,
+                    str(source.first_branch or "any"),
+                    _module(source),
+                    _holds(source),
+                    architecture,
+                ]
                 rows.append(f"| {' | '.join([*cells, _shown(records, system.name, name, architecture)])} |")
-    for name in WITHOUT_PACKAGES:
-        rows.append(f"| all | {name} | any | | nothing | all | {_shown(records, '', name, '')} |")
+    rows += [f"| all | {name} | any | | nothing | all | {_shown(records, '', name, '')} |" for name in WITHOUT_PACKAGES]
     return "\n".join(["<!-- systems -->", *rows, "<!-- /systems -->"])
 
 
@@ -71,11 +81,15 @@ def _shown(records: list[Shown], system: str, source: str, architecture: str) ->
         if (record.role, record.source) == (ROLE, source) and system in {"", record.system} and architecture in {"", record.architecture}
     ]
     scenarios = dict.fromkeys(record.scenario for record in fitting)
-    return "; ".join(f"`{name}`: {', '.join(record.what for record in fitting if record.scenario == name)}" for name in scenarios) or UNSHOWN
+    return (
+        "; ".join(f"`{name}`: {', '.join(record.what for record in fitting if record.scenario == name)}" for name in scenarios) or UNSHOWN
+    )
 
 
 def _module(source: PackageSource) -> str:
-    return "compiled on the node (DKMS)" if any(rule.part == "headers" for rule in source.rules) else "precompiled, signed by the distribution"
+    return (
+        "compiled on the node (DKMS)" if any(rule.part == "headers" for rule in source.rules) else "precompiled, signed by the distribution"
+    )
 
 
 def _holds(source: PackageSource) -> str:

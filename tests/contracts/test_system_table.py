@@ -8,7 +8,9 @@ from contracts.system_table import ROLE, ROOT, UNSHOWN, Shown, shown, systems, t
 
 
 def test_the_readme_holds_the_table_made_from_what_was_shown() -> None:
-    assert table(shown()) in (ROOT / "roles" / ROLE / "README.md").read_text(encoding="utf-8"), "run: python tests/contracts/system_table.py"
+    assert table(shown()) in (ROOT / "roles" / ROLE / "README.md").read_text(encoding="utf-8"), (
+        "run: PYTHONPATH=.collections python tests/contracts/system_table.py"
+    )
 
 
 def test_each_record_is_of_a_scenario_and_of_a_system_and_source_that_the_role_knows() -> None:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Ask a node's apt for each list of packages on standard input, installing none of them, and print what was not as it should be.
 
 Pinning packages are really installed and purged: apt obeys them only when they are there.
@@ -29,7 +28,8 @@ def problem(ask: dict[str, Any]) -> str:
     """Try one list, and return what is wrong with what apt would do."""
     result = apt("--dry-run", "install", *ask["first"], *ask["packages"])
     if (result.returncode == 0) != ask["agrees"]:
-        return f"apt {'agreed' if ask['agrees'] is False else 'refused'}: {result.stderr.strip()} {result.stdout[-400:] if result.returncode else ''}"
+        said = f"{result.stderr.strip()} {result.stdout[-400:]}"
+        return f"apt refused: {said}" if ask["agrees"] else "apt agreed, and should not"
     strangers = [
         f"{name} {version}"
         for name, version in re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", result.stdout, re.MULTILINE)

@@ -2,8 +2,8 @@
 
     cd tests && python -m driver_systems.asks Ubuntu-24 archive --kernel "$(uname -r)"
 
-The answers are choose()'s; the versions are those of the doubles' data, which was written without a look at the role's. Each ask says whether the package
-manager has to agree: modules that are not there yet for a driver, or are there for another, are the archives' own traps.
+The answers are choose()'s; the versions are those of the doubles' data, which was written without a look at the role's. Each ask says
+whether apt has to agree: modules that lag behind a driver, or are ahead of it, are traps that the archives have themselves.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ def drivers(name: str, source: str, now: recipe.Moment) -> list[str]:
     """Return the drivers of the branches 570 to 590 that the doubles have for a system."""
     data = yaml.safe_load((recipe.HERE / ("ubuntu_archive.yml" if source == "archive" else "nvidia_apt.yml")).read_text(encoding="utf-8"))
     place = ARCHIVE_PLACES[name] if source == "archive" else system(name).source(source).repository
-    entries = itertools.chain.from_iterable(entries for suite, entries in data["publish"].items() if suite.split("-", maxsplit=1)[0] == place)
-    return sorted({str(entry["driver"]) for entry in entries if "driver" in entry and now.has(entry) and str(entry["driver"]) < "595"})
+    suites = [entries for suite, entries in data["publish"].items() if suite.split("-", maxsplit=1)[0] == place]
+    there = {str(entry["driver"]) for entry in itertools.chain(*suites) if "driver" in entry and now.has(entry)}
+    return sorted(driver for driver in there if driver < "595")
 
 
 def asks(name: str, source: str, kernel: str) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ def build(name: str, out: Path, kernel: recipe.Kernel, architecture: str, moment
     for old in there.iterdir():
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     with signing.key(out.with_name(f"{out.name}.{name}.key"), data.origin) as key:
-        return repository.write(data, architecture, key, there)
+        return repository.Writer(data, architecture, key, there).write()
 
 
 def main() -> None:

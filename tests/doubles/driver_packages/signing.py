@@ -35,7 +35,16 @@ def key(kept: Path, owner: str) -> Iterator[Key]:
         if kept.exists():
             _gpg(ring, "--import", given=kept.read_bytes())
         else:
-            _gpg(ring, "--passphrase", "", "--quick-generate-key", f"Double of the repository of {owner} (tests only)", "ed25519", "sign", "never")
+            _gpg(
+                ring,
+                "--passphrase",
+                "",
+                "--quick-generate-key",
+                f"Double of the repository of {owner} (tests only)",
+                "ed25519",
+                "sign",
+                "never",
+            )
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.touch(mode=0o600)
             kept.write_bytes(_gpg(ring, "--armor", "--export-secret-keys"))

@@ -80,7 +80,8 @@ def test_a_pinning_package_has_a_preferences_file_that_apt_reads(built: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("place", "index"), [("ubuntu_archive/dists/noble-updates", "restricted/binary-amd64/Packages"), ("nvidia_apt/repos/debian12/x86_64", "Packages")]
+    ("place", "index"),
+    [("ubuntu_archive/dists/noble-updates", "restricted/binary-amd64/Packages"), ("nvidia_apt/repos/debian12/x86_64", "Packages")],
 )
 def test_the_release_file_vouches_for_the_index_and_the_index_for_the_packages(built: Path, place: str, index: str) -> None:
     data = (built / place / index).read_bytes()
