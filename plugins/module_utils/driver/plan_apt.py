@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import apt_files
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.mixture import refuse_mixture
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete, Offers, complete, parse_policy
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
@@ -34,6 +35,8 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
         answer = wish.answers(version)[chosen.flavour]
         first = _first(apt, wish, version, places) if answer.first else []
+        changes = apt.simulate([*first, *packages])
+        refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         return {
             "version": version,
             "had": version if version == wish.kept else "",
@@ -44,7 +47,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "first": first,
             "packages": packages,
             "hold": sorted({*chosen.packages, *answer.held, *first} - ({*answer.first} - {*first})),
-            "changes": apt.simulate([*first, *packages]),
+            "changes": changes,
         }
 
 

@@ -96,7 +96,9 @@ class ScratchApt:
     def pin(self, version: str) -> None:
         """Prefer a version of the driver in whatever it needs besides the packages that are named."""
         (self.root / "preferences.d").mkdir(exist_ok=True)
-        (self.root / "preferences.d" / "driver").write_text(f"Package: *\nPin: version {version}-*\nPin-Priority: 1001\n", encoding="utf-8")
+        # By name, since apt does not understand a version for "Package: *".
+        preference = f"Package: /nvidia|cuda/\nPin: version {version}-*\nPin-Priority: 1001\n"
+        (self.root / "preferences.d" / "driver").write_text(preference, encoding="utf-8")
         with (self.root / "apt.conf.d" / "zzzz-scratch").open("a", encoding="utf-8") as settings:
             settings.write(f'Dir::Etc::PreferencesParts "{self.root}/preferences.d";\n')
 
