@@ -62,6 +62,7 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
     told: dict[str, Any] = {"loaded": loaded, "asked": request.version or f"no version on {request.system.name}"}
     try:
         listed = output(*DPKG_LIST)
-        return {**told, "interrupted": interrupted(listed), **plan(request, look(root, parse_dpkg(listed)), root, fetch)}
+        node = look(root, parse_dpkg(listed))
+        return {**told, "interrupted": interrupted(listed), **plan(request, node.bare() if request.bare else node, root, fetch)}
     except (Refusal, OSError, subprocess.TimeoutExpired) as error:
         return {**told, "converged": False, "error": str(error)}

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import scratch_apt
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_apt import ScratchApt
 
 OFFERED = """\
@@ -32,7 +33,7 @@ def test_apt_prefers_the_pinned_version_of_what_comes_along(monkeypatch: pytest.
     )
     (etc / "sources.list").write_text(f"deb [trusted=yes] file:{repository} ./\n", encoding="utf-8")
     monkeypatch.setattr(ScratchApt, "etc", etc)
-    monkeypatch.setattr(ScratchApt, "lists", tmp_path / "lists")
+    monkeypatch.setattr(scratch_apt, "whereabouts", lambda: [etc / "sources.list", etc / "sources.list.d", tmp_path / "lists"])
     apt = ScratchApt(root)
     subprocess.run(
         ["apt-get", "-q", "update"], check=True, capture_output=True, env={"APT_CONFIG": str(root / "apt.conf"), "PATH": "/usr/bin:/bin"}
