@@ -14,9 +14,10 @@ PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 
 @pytest.fixture
 def inventory(tmp_path: Path) -> Path:
-    """An inventory whose one node is this machine; nothing in these tests gets as far as to change it."""
+    """Name this machine as the one node; nothing in these tests gets as far as to change it."""
     path = tmp_path / "hosts.yml"
-    path.write_text("gpu_nodes: {hosts: {node-a: {ansible_connection: local, ansible_python_interpreter: '{{ ansible_playbook_python }}'}}}\n")
+    here = "{ansible_connection: local, ansible_python_interpreter: '{{ ansible_playbook_python }}'}"
+    path.write_text(f"gpu_nodes: {{hosts: {{node-a: {here}}}}}\n")
     return path
 
 
