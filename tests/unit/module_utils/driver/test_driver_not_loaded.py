@@ -11,6 +11,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.not_loaded import
 # Of Debian's driver 535.309.01 on a virtual machine without a GPU; the log holds two attempts.
 NO_GPU = (Path(__file__).parent / "captured" / "dmesg-nvidia-535.309.01-no-gpu.txt").read_text(encoding="utf-8")
 NO_DEVICE = "modprobe: ERROR: could not insert 'nvidia_current': No such device"
+NO_KEY = "modprobe: ERROR: could not insert 'nvidia_current': Key was rejected by service"
 TAKEN = """\
 [   16.7] nvidia-nvlink: Nvlink Core is being initialized, major device number 508
 [   16.7] NVRM: GPU 0000:01:00.0 is already bound to vfio-pci.
@@ -40,7 +41,7 @@ NVRM: System Processor (GSP).
         (NO_DEVICE, TAKEN, "a GPU that another driver has taken (kernel: GPU 0000:01:00.0 is already bound to vfio-pci.", "lspci -k"),
         (NO_DEVICE, UNKNOWN_GPU, "a GPU that this driver does not know", "nvidia_driver_version"),
         (NO_DEVICE, OPEN_ONLY, "a GPU that the open kernel module cannot run", "nvidia_driver_kernel_module_flavour to proprietary"),
-        ("modprobe: ERROR: could not insert 'nvidia': Key was rejected by service", "", "a kernel that loads signed modules only", "mokutil"),
+        (NO_KEY, "", "a kernel that loads signed modules only", "mokutil"),
         ("modprobe: ERROR: could not insert 'nvidia': Exec format error", "", "a module that was built for another kernel", "dkms status"),
         ("modprobe: ERROR: could not insert 'nvidia': Input/output error", "", "no module of the driver in the kernel (modprobe:", "dmesg"),
         ("", "", "no module of the driver in the kernel (neither kernel nor modprobe say why)", "dmesg"),
@@ -58,7 +59,7 @@ def test_what_an_earlier_attempt_met_is_not_the_reason_now() -> None:
 
 
 def test_a_module_that_never_ran_is_not_judged_by_what_an_older_one_said() -> None:
-    assert "signed modules only" in str(explain("535.309.01", "", "Key was rejected by service", NO_GPU))
+    assert "signed modules only" in str(explain("535.309.01", "", NO_KEY, NO_GPU))
 
 
 def test_another_version_is_named() -> None:
