@@ -26,7 +26,7 @@ step "the modules for both kernels"
 build vm-modules "BASE=$base" "KERNELS=$old_kernel $new_kernel" "DRIVER=$driver"
 container=$(docker create gpu-fleet-sandbox/vm-modules)
 rm -rf "$cache/packages"
-docker cp --quiet "$container:/packages" "$cache/packages" || docker cp "$container:/packages" "$cache/packages"
+docker cp "$container:/packages" "$cache/packages"
 docker rm "$container" >/dev/null
 
 step "the machine's disk"
