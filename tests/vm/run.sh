@@ -31,7 +31,7 @@ docker rm "$container" >/dev/null
 
 step "the machine's disk"
 tests/sandbox/images/node.sh "$PWD/.cache/sandbox" python bookworm >/dev/null
-build vm "NODE=gpu-fleet-sandbox/node:bookworm" "KERNEL=$old_kernel"
+build vm "NODE=gpu-fleet-sandbox/node:bookworm" "KERNEL=$old_kernel" "NEXT=$new_kernel"
 image=$(docker images --no-trunc --quiet gpu-fleet-sandbox/vm)
 if [ "$image" != "$(cat "$cache/made-of" 2>/dev/null)" ]; then
     "$here/disk.sh" "$image" "$cache"
