@@ -66,7 +66,7 @@ def _sources(apt: ScratchApt, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
     sources, repository = apt.sources(), wish.repository
     disable = apt_files.in_the_way(sources, repository)
     if disable and repository and not wish.request.remove_leftovers:
-        apt_files.refuse(disable, repository)
+        repository.refuse(disable)
     for path in disable:
         apt.remove(path)
     if repository:

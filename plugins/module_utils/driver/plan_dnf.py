@@ -1,0 +1,135 @@
+"""Plan for a node with dnf: what the sources offer is found out in a scratch copy of dnf's state."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import dnf_files, module_streams
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.dnf_transaction import Step, kernels
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import ORDINARY, Complete, Offers, complete
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_dnf import ScratchDnf
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import newest_first, upstream
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, name_in, without
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
+
+
+def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
+    """Say what to install, in which order, and which files, stream and locks that takes."""
+    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-") as directory:
+        dnf = ScratchDnf(Path(directory))
+        files, disable = _sources(dnf, wish, fetch)
+        streams = {flavour: answer.stream for flavour, answer in wish.answers(wish.wanted).items()}
+        locks = _others(dnf.locks, wish)
+        dnf.lock(locks)
+        available, offered = _available(dnf, wish, streams)
+        version = wish.kept if wish.kept in available else next(iter(available))
+        chosen = available[version]
+        stream = streams[chosen.flavour]
+        if stream:
+            dnf.enable(stream)
+        first, beside = _beside(dnf, wish, chosen.flavour)
+        packages = [f"{name}-{exact}" for name, exact in sorted(chosen.packages.items())] + beside
+        # What comes along is of the driver's version too: not each package asks for that of what it needs.
+        whole = {**_of_version(offered[chosen.flavour], version), **chosen.packages}
+        dnf.lock([*locks, *(entry(name, exact) for name, exact in sorted(whole.items()))])
+        steps = dnf.simulate([*first, *packages])
+        there = {(step.name, step.version) for step in steps} | {(name, package.version) for name, package in wish.node.installed.items()}
+        hold = [entry(name, exact) for name, exact in sorted(whole.items()) if name in chosen.packages or (name, exact) in there]
+        return {
+            "version": version,
+            "had": version if version == wish.kept else "",
+            "flavour": chosen.flavour,
+            "available": list(available),
+            "files": files,
+            "disable": disable,
+            "stream": stream if stream != module_streams.enabled(dnf.node, stream.partition(":")[0]) else "",
+            "first": first,
+            "packages": packages,
+            "hold": hold,
+            "release": [line for line in dnf.locks if line not in {*locks, *hold}],
+            "changes": [str(step) for step in steps] + _told(steps, wish),
+        }
+
+
+def _sources(dnf: ScratchDnf, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, str]], list[str]]:
+    """Make the copy's sources what the node's should be: the files that are written, and those that must go."""
+    repository = wish.repository
+    if repository is None:
+        raise Refusal("no folder of NVIDIA's repository in the system's data", "one", "name it in roles/nvidia_driver/vars")
+    texts = {dnf_files.key_path(repository): repository.key(fetch), dnf_files.SOURCE: dnf_files.section(repository)}
+    disable = dnf_files.in_the_way(dnf.sources(), repository)
+    if disable and not wish.request.remove_leftovers:
+        repository.refuse(disable)
+    for path in disable:
+        dnf.remove(path)
+    dnf.write(str(dnf_files.SOURCE), texts[dnf_files.SOURCE])
+    return [{"path": str(path), "text": text, "mode": "0644"} for path, text in texts.items()], disable
+
+
+def _others(locks: list[str], wish: Wish) -> list[str]:
+    """Leave out the locks of the driver: those of its packages, and those of what came along with it, which has its version."""
+    names = {name for packages in wish.lists.values() for name in packages}
+    drivers = {upstream(wish.node.installed[name].version) for name in names if name in wish.node.installed}
+    along = {name_in(line) for line in locks if upstream(line[len(name_in(line)) + 1 :]) in drivers}
+    return without(locks, names | along)
+
+
+def _available(dnf: ScratchDnf, wish: Wish, streams: dict[str, str]) -> tuple[dict[str, Complete], dict[str, Offers]]:
+    """Return the versions that this node can have, the newest first, and what each flavour's stream has.
+
+    What is installed is among it, so that a repair is no upgrade, even where the source no longer has it.
+    """
+    whole: dict[str, Complete] = {}
+    offered: dict[str, Offers] = {}
+    refusals = []
+    for flavour, packages in wish.lists.items():
+        try:
+            if streams[flavour]:
+                dnf.enable(streams[flavour])
+            offered[flavour] = dnf.offers(wish.node.architecture, "--repo", dnf_files.NAME)
+            found = complete(_with_installed(offered[flavour], wish, packages), {flavour: packages}, wish.wanted)
+            whole = {**found, **whole}
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if not whole:
+        raise refusals[0]
+    return wish.fitting({version: whole[version] for version in newest_first(whole)}), offered
+
+
+def _with_installed(offers: Offers, wish: Wish, packages: list[str]) -> Offers:
+    """Return what is offered of the packages, with what is installed of them."""
+    found = {}
+    for name in packages:
+        known = offers.get(name, [])
+        here = [wish.node.installed[name].version] if name in wish.node.installed else []
+        found[name] = known + [(version, ORDINARY) for version in here if version not in dict(known)]
+    return found
+
+
+def _beside(dnf: ScratchDnf, wish: Wish, flavour: str) -> tuple[list[str], list[str]]:
+    """Return what is installed before all others, which is what locks, and what has a version of its own; refuse what no source has."""
+    beside = wish.beside(flavour)
+    later = wish.next_headers()
+    known = dnf.offers(wish.node.architecture, *beside, *later) if beside or later else {}
+    plain = {(name, version.partition(":")[2]) for name, offers in known.items() for version, _ in offers}
+    there = {*known, *(f"{name}-{one}" for name, exact in plain for one in (exact, exact.rpartition(".")[0]))}
+    wish.refuse_missing([name for name in beside if name not in there])
+    holding = {name for rule in wish.source.rules if rule.part == "holding" for name in rule.names}
+    others = [name for name in (*beside, *later) if name in there and name not in holding]
+    return [name for name in beside if name in holding], list(dict.fromkeys(others))
+
+
+def _of_version(offers: Offers, version: str) -> dict[str, str]:
+    """Return what the repository has of this version of the driver, each package's newest build of it."""
+    builds = {name: [exact for exact, _ in versions if upstream(exact) == version] for name, versions in offers.items()}
+    return {name: exact[0] for name, exact in builds.items() if exact}
+
+
+def _told(steps: list[Step], wish: Wish) -> list[str]:
+    """Say where a kernel comes along."""
+    running = wish.node.kernels[0]
+    return [f"Kernel {kernel} comes along, and starts at the next boot; now {running} is running" for kernel in kernels(steps)]
