@@ -13,7 +13,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_dnf import ScratchDnf
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import newest_first, upstream
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, name_in, without
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, without
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 
@@ -32,13 +32,16 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         if stream:
             dnf.enable(stream)
         first, beside = _beside(dnf, wish, chosen.flavour)
-        packages = [f"{name}-{exact}" for name, exact in sorted(chosen.packages.items())] + beside
         # What comes along is of the driver's version too: not each package asks for that of what it needs.
-        whole = {**_of_version(offered[chosen.flavour], version), **chosen.packages}
+        whole = {**_of_version(offered[chosen.flavour], version), **_installed_at(wish, {version}), **chosen.packages}
+        former = {*_installed_at(wish, _present(wish))}
+        follow = (former & {*whole}) - _of_other_flavours(wish, chosen.flavour)
+        named = {name: whole[name] for name in sorted({*chosen.packages, *follow})}
         dnf.lock([*locks, *(entry(name, exact) for name, exact in sorted(whole.items()))])
+        packages = [f"{name}-{exact}" for name, exact in named.items()] + beside
         steps = dnf.simulate([*first, *packages])
-        there = {(step.name, step.version) for step in steps} | {(name, package.version) for name, package in wish.node.installed.items()}
-        hold = [entry(name, exact) for name, exact in sorted(whole.items()) if name in chosen.packages or (name, exact) in there]
+        along = {step.name for step in steps if not step.removes}
+        hold = [entry(name, exact) for name, exact in sorted(whole.items()) if name in named or name in along]
         return {
             "version": version,
             "had": version if version == wish.kept else "",
@@ -49,6 +52,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "stream": stream if stream != module_streams.enabled(dnf.node, stream.partition(":")[0]) else "",
             "first": first,
             "packages": packages,
+            "remove": sorted(former - {*named} - {step.name for step in steps if step.removes}),
             "hold": hold,
             "release": [line for line in dnf.locks if line not in {*locks, *hold}],
             "changes": [str(step) for step in steps] + _told(steps, wish),
@@ -70,12 +74,26 @@ def _sources(dnf: ScratchDnf, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
     return [{"path": str(path), "text": text, "mode": "0644"} for path, text in texts.items()], disable
 
 
-def _others(locks: list[str], wish: Wish) -> list[str]:
-    """Leave out the locks of the driver: those of its packages, and those of what came along with it, which has its version."""
+def _present(wish: Wish) -> set[str]:
+    """Return the driver's version on the node; two where an installation was cut off."""
     names = {name for packages in wish.lists.values() for name in packages}
-    drivers = {upstream(wish.node.installed[name].version) for name in names if name in wish.node.installed}
-    along = {name_in(line) for line in locks if upstream(line[len(name_in(line)) + 1 :]) in drivers}
-    return without(locks, names | along)
+    return {upstream(wish.node.installed[name].version) for name in names if name in wish.node.installed}
+
+
+def _installed_at(wish: Wish, versions: set[str]) -> dict[str, str]:
+    """Return what is installed of these versions of the driver: what is named, and what came along with it."""
+    return {name: package.version for name, package in wish.node.installed.items() if upstream(package.version) in versions}
+
+
+def _others(locks: list[str], wish: Wish) -> list[str]:
+    """Leave out the locks of the driver."""
+    names = {name for packages in wish.lists.values() for name in packages}
+    return without(locks, {*names, *_installed_at(wish, _present(wish))})
+
+
+def _of_other_flavours(wish: Wish, flavour: str) -> set[str]:
+    """Return the packages of the kernel module that this flavour replaces; where the module is not managed, none."""
+    return {name for rule in wish.source.rules if flavour and rule.flavour not in {"", flavour} for name in rule.names}
 
 
 def _available(dnf: ScratchDnf, wish: Wish, streams: dict[str, str]) -> tuple[dict[str, Complete], dict[str, Offers]]:

@@ -19,12 +19,6 @@ def entry(name: str, version: str) -> str:
     return f"{name}-{version.rpartition('.')[0]}.*"
 
 
-def version_in(line: str, name: str) -> str:
-    """Return "EPOCH:VERSION-RELEASE" of a line for this package, or nothing for another one's."""
-    match = re.fullmatch(rf"{re.escape(name)}-((?:\d+:)?[^-]+-[^-]+)\.\*", line)
-    return match[1] if match else ""
-
-
 def name_in(line: str) -> str:
     """Return the package of a line, or nothing where the plug-in did not write it."""
     match = re.fullmatch(r"([^!].*)-(?:\d+:)?[^-:]+-[^-]+\.\*", line)

@@ -4,8 +4,8 @@
     build.py OUT KERNEL VERSION...
 
 OUT gets rhel8, rhel9 and rhel10 (with module streams where NVIDIA has them), each with the driver at the versions that are named, and
-system-8 to system-10, with what else it needs and with the headers of KERNEL (`uname -r`). OUT.keys keeps the signing key, so that a rebuild
-is trusted as before.
+system-8 to system-10, with what else it needs and with the headers of KERNEL (`uname -r`). OUT.keys keeps the signing key, so that a
+rebuild is trusted as before.
 What the packages are is in packages.json. Needs rpmbuild, rpmsign, createrepo_c, modifyrepo_c and gpg.
 """
 
@@ -150,6 +150,7 @@ def main() -> None:
     os.environ["GNUPGHOME"] = str(Path(f"{out}.keys"))
     signing = key(Path(f"{out}.keys"))
     public = run("gpg", "--batch", "--armor", "--export", signing)
+    out.mkdir(parents=True, exist_ok=True)
     (out / "fingerprint").write_text(signing + "\n", encoding="ascii")
     for release, name in RELEASES.items():
         repository, base = (out / folder for folder in (f"rhel{release}/{platform.machine()}", f"system-{release}"))
