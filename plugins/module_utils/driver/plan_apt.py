@@ -38,10 +38,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         changes = apt.simulate([*first, *packages])
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         return {
-            "version": version,
-            "had": version if version == wish.kept else "",
-            "flavour": chosen.flavour,
-            "available": list(available),
+            **wish.outcome(version, available),
             "files": files,
             "disable": disable,
             "first": first,

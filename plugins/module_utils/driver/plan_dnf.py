@@ -43,10 +43,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         along = {step.name for step in steps if not step.removes}
         hold = [entry(name, exact) for name, exact in sorted(whole.items()) if name in named or name in along]
         return {
-            "version": version,
-            "had": version if version == wish.kept else "",
-            "flavour": chosen.flavour,
-            "available": list(available),
+            **wish.outcome(version, available),
             "files": files,
             "disable": disable,
             "stream": stream if stream != module_streams.enabled(dnf.node, stream.partition(":")[0]) else "",

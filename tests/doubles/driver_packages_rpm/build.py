@@ -161,8 +161,8 @@ def main() -> None:
         for version in versions:
             pack([package for package in packages if package["version"] == version], release, repository, signing)
         pack(system(kernel), release, base, signing)
-        for folder in (repository, base):
-            (folder / name).write_text(public, encoding="ascii")
+        for folder, file in ((repository, name), (base, "key.pub")):
+            (folder / file).write_text(public, encoding="ascii")
             run("createrepo_c", "--quiet", folder)
         if STREAMS[release]:
             described = out / "modules.yaml"
