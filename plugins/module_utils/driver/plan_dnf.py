@@ -17,9 +17,13 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock impor
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 
+# Where copies of this size belong: /tmp may be memory.
+LARGE = "/var/tmp"
+
+
 def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
     """Say what to install, in which order, and which files, stream and locks that takes."""
-    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-") as directory:
+    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-", dir=LARGE) as directory:
         dnf = ScratchDnf(Path(directory))
         files, disable = _sources(dnf, wish, fetch)
         streams = {flavour: answer.stream for flavour, answer in wish.answers(wish.wanted).items()}

@@ -9,6 +9,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver import module_str
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.dnf_transaction import Step, parse_transaction
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import ORDINARY, Offers
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import newest_first
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import SETTINGS, list_path, parse_list
@@ -60,9 +61,16 @@ class ScratchDnf:
     def enable(self, stream: str) -> None:
         """Enable MODULE:STREAM instead of whichever stream of that module is enabled; refuse one that there is not."""
         module = stream.partition(":")[0]
-        module_streams.refuse_unknown(stream, module_streams.parse_streams(self.run("module", "list", "-q"), module))
-        self.run("module", "reset", "-y", "-q", module)
-        self.run("module", "enable", "-y", "-q", stream)
+        now = module_streams.enabled(self.root, module)
+        if now == stream:
+            return
+        if now:
+            self.run("module", "reset", "-y", "-q", module)
+        try:
+            self.run("module", "enable", "-y", "-q", stream)
+        except Refusal:
+            module_streams.refuse_unknown(stream, module_streams.parse_streams(self.run("module", "list", "-q"), module))
+            raise
 
     def offers(self, architecture: str, *query: str) -> Offers:
         """Return what the sources have, of libraries only this architecture's, the newest first; of all or of the queried packages."""

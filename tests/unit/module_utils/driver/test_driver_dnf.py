@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -291,3 +292,18 @@ def test_another_source_for_the_repository_is_refused_or_goes(monkeypatch: pytes
     with pytest.raises(Refusal, match="nvidia_driver_leftovers"):
         plan()
     assert plan(remove_leftovers=True)["disable"] == ["/etc/yum.repos.d/cuda.repo"]
+
+
+def test_what_is_installed_is_asked_of_the_systems_own_package_manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = []
+    monkeypatch.setattr(planning, "look", lambda _, installed: Node(installed, (KERNEL,)))
+    monkeypatch.setattr(planning, "output", lambda *command: asked.append(command[0]) or f"ml {exact('580.10')}\n")
+    (tmp_path / "etc/dnf/plugins").mkdir(parents=True)
+    (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("ml-3:580.10-1.el9.*\n", encoding="utf-8")
+    monkeypatch.setattr(planning.os, "uname", lambda: SimpleNamespace(machine="x86_64"))
+    answered = planning.answer(replace(REQUEST, version="580"), tmp_path, lambda _: b"")
+    # Without what holds, it is not as it should be; with it, nothing is left to do.
+    assert (asked, answered["converged"]) == (["rpm"], False)
+    monkeypatch.setattr(planning, "output", lambda *_: f"ml {exact('580.10')}\nlock 0:4.7-1.el9.x86_64\n")
+    left = planning.answer(replace(REQUEST, version="580"), tmp_path, lambda _: b"")
+    assert (left["converged"], left["version"], left["interrupted"]) == (True, "580.10", False)
