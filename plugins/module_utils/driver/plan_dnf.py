@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,11 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_dnf import ScratchDnf
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import newest_first, upstream
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, without
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, package_in
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
-
 # Where copies of this size belong: /tmp may be memory.
-LARGE = "/var/tmp"
+LARGE = "/var/tmp"  # noqa: S108 - a folder of its own is made in it
 
 
 def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
@@ -42,17 +42,17 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         follow = (former & {*whole}) - _of_other_flavours(wish, chosen.flavour)
         named = {name: whole[name] for name in sorted({*chosen.packages, *follow})}
         dnf.lock([*locks, *(entry(name, exact) for name, exact in sorted(whole.items()))])
-        packages = [f"{name}-{exact}" for name, exact in named.items()] + beside
-        steps = dnf.simulate([*first, *packages])
-        along = {step.name for step in steps if not step.removes}
-        hold = [entry(name, exact) for name, exact in sorted(whole.items()) if name in named or name in along]
+        steps = dnf.simulate([*first, *_specs(named), *beside])
+        along = {step.name: whole[step.name] for step in steps if step.name in whole and not step.removes}
+        drivers = dict(sorted({**named, **along}.items()))
+        hold = [entry(name, exact) for name, exact in drivers.items()]
         return {
             **wish.outcome(version, available),
             "files": files,
             "disable": disable,
             "stream": stream if stream != module_streams.enabled(dnf.node, stream.partition(":")[0]) else "",
             "first": first,
-            "packages": packages,
+            "packages": [*_specs(drivers), *beside],
             "remove": sorted(former - {*named} - {step.name for step in steps if step.removes}),
             "hold": hold,
             "release": [line for line in dnf.locks if line not in {*locks, *hold}],
@@ -86,10 +86,16 @@ def _installed_at(wish: Wish, versions: set[str]) -> dict[str, str]:
     return {name: package.version for name, package in wish.node.installed.items() if upstream(package.version) in versions}
 
 
+def _specs(packages: Mapping[str, str]) -> list[str]:
+    return [f"{name}-{exact}" for name, exact in packages.items()]
+
+
 def _others(locks: list[str], wish: Wish) -> list[str]:
-    """Leave out the locks of the driver."""
-    names = {name for packages in wish.lists.values() for name in packages}
-    return without(locks, {*names, *_installed_at(wish, _present(wish))})
+    """Leave out the locks of the driver: those of its packages, and those at the same version, also where the installation failed."""
+    names = {name for packages in wish.lists.values() for name in packages} | {*_installed_at(wish, _present(wish))}
+    versions = {upstream(version) for name, version in map(package_in, locks) if name in names}
+    kept = {line: package_in(line) for line in locks}
+    return [line for line, (name, version) in kept.items() if name not in names and (not name or upstream(version) not in versions)]
 
 
 def _of_other_flavours(wish: Wish, flavour: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, name_in
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, package_in
 
 RPM_LIST = ("rpm", "-qa", "--qf", "%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE}.%{ARCH}\n")
 
@@ -19,7 +19,7 @@ def parse_rpm(text: str, locks: Sequence[str], architecture: str) -> dict[str, I
     for line in text.splitlines():
         name, version = line.split()
         if version.rpartition(".")[2] in {architecture, "noarch"}:
-            package = Installed(version, held={lock for lock in locks if name_in(lock) == name} == {entry(name, version)})
+            package = Installed(version, held={lock for lock in locks if package_in(lock)[0] == name} == {entry(name, version)})
             plain = version.partition(":")[2]
             several = (f"{name}-{plain}", f"{name}-{plain.rpartition('.')[0]}") if name.startswith("kernel") else ()
             installed.update(dict.fromkeys((name, *several), package))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from pathlib import Path
@@ -19,10 +18,10 @@ def entry(name: str, version: str) -> str:
     return f"{name}-{version.rpartition('.')[0]}.*"
 
 
-def name_in(line: str) -> str:
-    """Return the package of a line, or nothing where the plug-in did not write it."""
-    match = re.fullmatch(r"([^!].*)-(?:\d+:)?[^-:]+-[^-]+\.\*", line)
-    return match[1] if match else ""
+def package_in(line: str) -> tuple[str, str]:
+    """Return package and "EPOCH:VERSION-RELEASE" of a line, or nothing where the plug-in did not write it."""
+    match = re.fullmatch(r"([^!].*)-((?:\d+:)?[^-:]+-[^-]+)\.\*", line)
+    return (match[1], match[2]) if match else ("", "")
 
 
 def list_path(root: Path) -> Path:
@@ -38,9 +37,3 @@ def list_path(root: Path) -> Path:
 def parse_list(text: str) -> list[str]:
     """Read the list, without comments."""
     return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-
-
-def without(lines: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Leave out the lines of these packages."""
-    gone = set(names)
-    return [line for line in lines if name_in(line) not in gone]

@@ -100,8 +100,7 @@ def test_locks_are_known_by_their_package() -> None:
     line = versionlock.entry("nvidia-driver-cuda", "3:580.82.07-1.el9.x86_64")
     assert line == "nvidia-driver-cuda-3:580.82.07-1.el9.*"
     lines = versionlock.parse_list(f"\n# Added lock\n{line}\n!kernel-0:5.14-1.el9.*\nbash\n")
-    assert [versionlock.name_in(one) for one in lines] == ["nvidia-driver-cuda", "", ""]
-    assert versionlock.without(lines, ["nvidia-driver-cuda"]) == lines[1:]
+    assert [versionlock.package_in(one) for one in lines] == [("nvidia-driver-cuda", "3:580.82.07-1.el9"), ("", ""), ("", "")]
 
 
 def test_another_source_for_the_same_repository_is_found_unless_it_is_off() -> None:
@@ -219,7 +218,7 @@ def plan(there: dict[str, Installed] | None = None, **changes: Any) -> dict[str,
 def test_a_bare_node_gets_stream_files_packages_and_locks() -> None:
     planned = plan()
     assert (planned["version"], planned["stream"], planned["available"]) == ("580.20", "nvidia-driver:580-open", ["580.20", "580.10"])
-    assert (planned["first"], planned["packages"]) == (["lock"], [f"ml-{exact('580.20')}"])
+    assert (planned["first"], planned["packages"]) == (["lock"], [f"common-{exact('580.20')}", f"ml-{exact('580.20')}"])
     assert [file["path"] for file in planned["files"]] == [
         f"/etc/pki/rpm-gpg/RPM-GPG-KEY-gpu-fleet-nvidia-{'A' * 16}",
         str(dnf_files.SOURCE),
@@ -237,7 +236,8 @@ def test_the_flavour_decides_the_stream() -> None:
     assert (planned["flavour"], planned["version"], planned["stream"]) == ("proprietary", "580.20", "nvidia-driver:580-dkms")
     planned = plan(flavour="open")
     assert (planned["flavour"], planned["version"], planned["stream"]) == ("open", "580.10", "nvidia-driver:580-open")
-    assert planned["packages"] == [f"ml-{exact('580.10')}", f"open-dkms-{exact('580.10')}", f"kernel-devel-{KERNEL}", "kernel-headers"]
+    drivers = [f"{name}-{exact('580.10')}" for name in ("common", "ml", "open-dkms")]
+    assert planned["packages"] == [*drivers, f"kernel-devel-{KERNEL}", "kernel-headers"]
 
 
 def test_a_version_or_a_branch_that_is_not_there_is_refused() -> None:
@@ -261,6 +261,14 @@ def test_another_version_replaces_its_own_locks_and_leaves_those_of_others(monke
     assert planned["hold"] == ["common-3:580.20-1.el9.*", "ml-3:580.20-1.el9.*"]
 
 
+def test_what_a_failed_installation_has_locked_is_locked_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newer version's lock of what comes along would let it come with the older driver."""
+    left = ["ml-3:580.20-1.el9.*", "common-3:580.20-1.el9.*"]
+    monkeypatch.setattr(FakeDnf, "locks", left)
+    planned = plan(version="580.10")
+    assert (planned["hold"], planned["release"]) == (["common-3:580.10-1.el9.*", "ml-3:580.10-1.el9.*"], left)
+
+
 def test_what_came_along_goes_to_the_new_version_too_and_what_that_lacks_goes() -> None:
     there = {name: Installed(exact("580.10"), held=True) for name in ("ml", "common", "gpucomp")}
     planned = plan({**there, "bash": Installed("0:5.1-1.el9.x86_64", held=False)}, version="580.20")
@@ -271,7 +279,7 @@ def test_what_came_along_goes_to_the_new_version_too_and_what_that_lacks_goes() 
 def test_the_other_flavour_of_the_module_does_not_follow() -> None:
     there = {name: Installed(exact("580.20"), held=True) for name in ("ml", "latest-dkms")}
     planned = plan(there, version="580.10", flavour="open")
-    assert planned["packages"][:2] == [f"ml-{exact('580.10')}", f"open-dkms-{exact('580.10')}"]
+    assert planned["packages"][1:3] == [f"ml-{exact('580.10')}", f"open-dkms-{exact('580.10')}"]
     assert planned["remove"] == ["latest-dkms"]
 
 
