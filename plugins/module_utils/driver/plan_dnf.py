@@ -45,7 +45,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         steps = dnf.simulate([*first, *_specs(named), *beside])
         along = {step.name: whole[step.name] for step in steps if step.name in whole and not step.removes}
         drivers = dict(sorted({**named, **along}.items()))
-        hold = [entry(name, exact) for name, exact in drivers.items()]
+        kept = [entry(name, exact) for name, exact in drivers.items()]
         return {
             **wish.outcome(version, available),
             "files": files,
@@ -54,8 +54,8 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "first": first,
             "packages": [*_specs(drivers), *beside],
             "remove": sorted(former - {*named} - {step.name for step in steps if step.removes}),
-            "hold": hold,
-            "release": [line for line in dnf.locks if line not in {*locks, *hold}],
+            "hold": [line for line in kept if line not in dnf.locks],
+            "release": [line for line in dnf.locks if line not in {*locks, *kept}],
             "changes": [str(step) for step in steps] + _told(steps, wish),
         }
 

@@ -315,3 +315,11 @@ def test_what_is_installed_is_asked_of_the_systems_own_package_manager(monkeypat
     monkeypatch.setattr(planning, "output", lambda *_: f"ml {exact('580.10')}\nlock 0:4.7-1.el9.x86_64\n")
     left = planning.answer(replace(REQUEST, version="580"), tmp_path, lambda _: b"")
     assert (left["converged"], left["version"], left["interrupted"]) == (True, "580.10", False)
+
+
+def test_only_locks_that_are_not_there_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is added is taken back where the installation fails: what was there before has to stay."""
+    monkeypatch.setattr(FakeDnf, "locks", ["ml-3:580.10-1.el9.*"])
+    there = Installed(exact("580.10"), held=False)
+    planned = plan({"ml": there, "common": there}, version="580.10")
+    assert (planned["hold"], planned["release"]) == (["common-3:580.10-1.el9.*"], [])
