@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import ORD
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_dnf import ScratchDnf
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import newest_first, upstream
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import is_drivers, newest_first, upstream
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, package_in
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
@@ -27,8 +28,6 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         dnf = ScratchDnf(Path(directory))
         files, disable = _sources(dnf, wish, fetch)
         streams = {flavour: answer.stream for flavour, answer in wish.answers(wish.wanted).items()}
-        locks = _others(dnf.locks, wish)
-        dnf.lock(locks)
         available, offered = _available(dnf, wish, streams)
         version = wish.kept if wish.kept in available else next(iter(available))
         chosen = available[version]
@@ -37,8 +36,9 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             dnf.enable(stream)
         first, beside = _beside(dnf, wish, chosen.flavour)
         # What comes along is of the driver's version too: not each package asks for that of what it needs.
-        whole = {**_of_version(offered[chosen.flavour], version), **_installed_at(wish, {version}), **chosen.packages}
-        former = {*_installed_at(wish, _present(wish))}
+        whole = {**_of_version(offered[chosen.flavour], version), **_installed_at(wish, version), **chosen.packages}
+        former = _present(wish)
+        locks = _others(dnf.locks, former | {*whole})
         follow = (former & {*whole}) - _of_other_flavours(wish, chosen.flavour)
         named = {name: whole[name] for name in sorted({*chosen.packages, *follow})}
         dnf.lock([*locks, *(entry(name, exact) for name, exact in sorted(whole.items()))])
@@ -53,7 +53,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "stream": stream if stream != module_streams.enabled(dnf.node, stream.partition(":")[0]) else "",
             "first": first,
             "packages": [*_specs(drivers), *beside],
-            "remove": sorted(former - {*named} - {step.name for step in steps if step.removes}),
+            "remove": sorted(_known(wish, former) - {*named} - {step.name for step in steps if step.removes}),
             "hold": [line for line in kept if line not in dnf.locks],
             "release": [line for line in dnf.locks if line not in {*locks, *kept}],
             "changes": [str(step) for step in steps] + _told(steps, wish),
@@ -76,25 +76,34 @@ def _sources(dnf: ScratchDnf, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
 
 
 def _present(wish: Wish) -> set[str]:
-    """Return the driver's version on the node; two where an installation was cut off."""
+    """Return what the node has of the driver, whatever its version: what is named, what came along, what was left half-way."""
     names = {name for packages in wish.lists.values() for name in packages}
-    return {upstream(wish.node.installed[name].version) for name in names if name in wish.node.installed}
+    versions = {name: upstream(package.version) for name, package in wish.node.installed.items()}
+    drivers = {versions[name] for name in names if name in versions}
+    # The CUDA toolkit's compatibility libraries have the version of a driver, but are none.
+    along = {name for name, version in versions.items() if version in drivers and not name.startswith("cuda-compat")}
+    return along | {name for name in _known(wish, versions) if is_drivers(versions[name])}
 
 
-def _installed_at(wish: Wish, versions: set[str]) -> dict[str, str]:
-    """Return what is installed of these versions of the driver: what is named, and what came along with it."""
-    return {name: package.version for name, package in wish.node.installed.items() if upstream(package.version) in versions}
+def _known(wish: Wish, names: Iterable[str]) -> set[str]:
+    """Return those of the names that are the driver's in some branch or flavour."""
+    rules = [re.escape(name).replace(r"\{branch\}", r"\d{3}") for rule in wish.source.rules if not rule.own_version for name in rule.names]
+    return {name for name in names if re.fullmatch("|".join(rules), name)}
+
+
+def _installed_at(wish: Wish, version: str) -> dict[str, str]:
+    """Return what is installed of this version of the driver: what is named, and what came along with it."""
+    return {name: package.version for name, package in wish.node.installed.items() if upstream(package.version) == version}
 
 
 def _specs(packages: Mapping[str, str]) -> list[str]:
     return [f"{name}-{exact}" for name, exact in packages.items()]
 
 
-def _others(locks: list[str], wish: Wish) -> list[str]:
-    """Leave out the locks of the driver: those of its packages, and those at the same version, also where the installation failed."""
-    names = {name for packages in wish.lists.values() for name in packages} | {*_installed_at(wish, _present(wish))}
-    versions = {upstream(version) for name, version in map(package_in, locks) if name in names}
+def _others(locks: list[str], names: set[str]) -> list[str]:
+    """Leave out the locks of the driver: those of its packages, and those at a version that one of these is kept at."""
     kept = {line: package_in(line) for line in locks}
+    versions = {upstream(version) for name, version in kept.values() if name in names}
     return [line for line, (name, version) in kept.items() if name not in names and (not name or upstream(version) not in versions)]
 
 

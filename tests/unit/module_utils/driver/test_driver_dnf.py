@@ -189,6 +189,8 @@ SYSTEM = System.parse(
                 "packages": [
                     rule("lock", part="holding", own_version=True),
                     rule("ml"),
+                    rule("gpucomp-{branch}", part="fabric"),
+                    rule("common", part="module", first_branch=900),
                     rule("open-dkms", part="module", flavour="open"),
                     rule("latest-dkms", part="module", flavour="proprietary"),
                     rule("kernel-devel-{kernel}", part="headers", own_version=True),
@@ -261,6 +263,15 @@ def test_another_version_replaces_its_own_locks_and_leaves_those_of_others(monke
     assert planned["hold"] == ["common-3:580.20-1.el9.*", "ml-3:580.20-1.el9.*"]
 
 
+def test_what_is_of_another_driver_is_brought_to_the_version() -> None:
+    """An installation that was cut off, or somebody by hand, leaves such a mixture."""
+    there = {"ml": Installed(exact("580.10"), held=True), "common": Installed(exact("580.20"), held=True)}
+    assert plan({**there, "python3": Installed("0:3.9-1.el9.x86_64", held=False)}, version="580.10")["packages"] == [
+        f"common-{exact('580.10')}",
+        f"ml-{exact('580.10')}",
+    ]
+
+
 def test_what_a_failed_installation_has_locked_is_locked_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The newer version's lock of what comes along would let it come with the older driver."""
     left = ["ml-3:580.20-1.el9.*", "common-3:580.20-1.el9.*"]
@@ -270,10 +281,10 @@ def test_what_a_failed_installation_has_locked_is_locked_no_longer(monkeypatch: 
 
 
 def test_what_came_along_goes_to_the_new_version_too_and_what_that_lacks_goes() -> None:
-    there = {name: Installed(exact("580.10"), held=True) for name in ("ml", "common", "gpucomp")}
+    there = {name: Installed(exact("580.10"), held=True) for name in ("ml", "common", "gpucomp-580", "cuda-compat-13-0", "desktop")}
     planned = plan({**there, "bash": Installed("0:5.1-1.el9.x86_64", held=False)}, version="580.20")
     assert planned["packages"] == [f"common-{exact('580.20')}", f"ml-{exact('580.20')}"]
-    assert planned["remove"] == ["gpucomp"]
+    assert planned["remove"] == ["gpucomp-580"]
 
 
 def test_the_other_flavour_of_the_module_does_not_follow() -> None:
