@@ -10,7 +10,7 @@ short_description: Plan what brings a node's NVIDIA driver to one held version
 version_added: 0.1.0
 description:
   - Looks at the packages, the GPUs on the PCI bus and the running kernel of a node, and says which packages make its driver there.
-  - Where they are not all there, of one version and held, it tries in a scratch copy of apt's state what would be installed.
+  - Where they are not all there, of one version and held, it tries in a scratch copy of apt's or dnf's state what would be installed.
   - It changes nothing. What cannot be is in the answer, with the next step, and is no failure of this module.
 options:
   system:
@@ -130,6 +130,8 @@ plan:
       not converged, RV(plan.available) are the versions that it can have, RV(plan.files) what to write and RV(plan.disable) the sources and
       keys to rename away, RV(plan.first) and RV(plan.packages) what to install, RV(plan.hold) what to hold, and RV(plan.changes) what the
       package manager would do. RV(plan.interrupted) is whether dpkg was stopped half-way before.
+    - With dnf, RV(plan.stream) is the module stream to enable where another or none is, RV(plan.remove) what the version has no longer, and
+      RV(plan.hold) and RV(plan.release) are lines of the plug-in versionlock to add before and to delete after the installation.
   type: dict
   returned: always
   sample: {"asked": "535", "loaded": "535.261.03", "converged": true, "version": "535.261.03", "had": "535.261.03", "flavour": "open"}

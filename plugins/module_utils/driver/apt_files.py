@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.openpgp import fingerprints
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import ROTATED_KEY, Repository
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import ROTATED_KEY, Repository, same_place
 
 ETC = Path("/etc/apt")
 SOURCES = ETC / "sources.list.d" / "gpu-fleet-nvidia-driver.sources"
-_NVIDIAS = re.compile(r"/compute/cuda/repos/[a-z0-9]+/[a-z0-9_]+$")
 
 
 def key_path(repository: Repository) -> Path:
@@ -38,23 +35,7 @@ def in_the_way(files: Mapping[str, str], repository: Repository | None, etc: Pat
     found = [
         path
         for path, text in files.items()
-        if path != str(SOURCES) and any(_same(uri, repository.url) for entry in entries(path, text) for uri in entry.uris)
+        if path != str(SOURCES) and any(same_place(uri, repository.url) for entry in entries(path, text) for uri in entry.uris)
     ]
     keyrings = [etc / "trusted.gpg", *sorted((etc / "trusted.gpg.d").glob("*"))]
     return sorted(found) + [str(path) for path in keyrings if path.is_file() and ROTATED_KEY in fingerprints(path.read_bytes())]
-
-
-def refuse(found: list[str], repository: Repository) -> None:
-    """Refuse what is in the way where it is not to be removed."""
-    raise Refusal(
-        f"{', '.join(found)} on the node, from an earlier setup of {repository.url} or with NVIDIA's former key",
-        "one source for that repository, with the key that signs it now",
-        "set nvidia_driver_leftovers to remove, which renames each to *.disabled, or see to them by hand",
-    )
-
-
-def _same(uri: str, url: str) -> bool:
-    """Tell whether two addresses are one repository: the same place, or the same folder of NVIDIA's tree on whatever mirror."""
-    ours, theirs = (re.sub(r"^[a-z+]+://", "", address.rstrip("/")) for address in (url, uri))
-    tails = [_NVIDIAS.search(address) for address in (ours, theirs)]
-    return ours == theirs or (None not in tails and tails[0][0] == tails[1][0])  # type: ignore[index]

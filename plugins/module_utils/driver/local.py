@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,11 +18,12 @@ def read(path: Path) -> str:
         return ""
 
 
-def output(*command: str, timeout: float = 600, **environment: str) -> str:
-    """Run a command that only reads and return what it prints."""
+def output(*command: str, also_good: str = "", timeout: float = 600, **environment: str) -> str:
+    """Run a command that only reads and return what it prints. It may fail where it prints what is `also_good`."""
     done = run(*command, timeout=timeout, **environment)
-    if done.returncode:
-        complaint = " ".join((done.stdout + done.stderr).split("have unmet dependencies:")[-1].split())
+    said = done.stdout + done.stderr
+    if done.returncode and not (also_good and also_good in said):
+        complaint = " ".join(re.split(r"have unmet dependencies:|(?m:^Error: )", said)[-1].split())
         raise Refusal(f"`{' '.join(command[:4])}` failing with: {complaint[-1500:]}", "it to work", "repair what it names and run again")
     return done.stdout
 

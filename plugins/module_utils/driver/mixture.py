@@ -6,9 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import upstream
-
-_DRIVER = re.compile(r"\d{3}\.\d{2,3}(\.\d{2})?")
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import is_drivers, upstream
 
 
 def refuse_mixture(changes: Sequence[str], named: Collection[str], version: str) -> None:
@@ -20,7 +18,7 @@ def refuse_mixture(changes: Sequence[str], named: Collection[str], version: str)
     others = [
         (name, upstream(exact))
         for name, exact in brought
-        if name not in named and _DRIVER.fullmatch(upstream(exact)) and upstream(exact) != version
+        if name not in named and is_drivers(upstream(exact)) and upstream(exact) != version
     ]
     if others:
         raise Refusal(

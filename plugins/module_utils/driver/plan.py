@@ -6,24 +6,46 @@ anything on the node has been touched.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_found
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, interrupted, parse_dpkg
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_dnf, plan_found
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, look
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.rpm_installed import RPM_LIST, parse_rpm
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PREINSTALLED, RUNFILE
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import list_path, parse_list
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
-# How to plan with each package manager, by what holds its packages.
-PLANS: dict[str, Callable[[Wish, Fetch], dict[str, Any]]] = {"apt-mark": plan_apt.plan}
+
+@dataclass(frozen=True)
+class PackageManager:
+    """What is asked of a system's own."""
+
+    look: Callable[[Path], tuple[dict[str, Installed], bool]]  # what is installed, and whether an installation was interrupted
+    plan: Callable[[Wish, Fetch], dict[str, Any]]
+
+
+def _dpkg(_root: Path) -> tuple[dict[str, Installed], bool]:
+    listed = output(*DPKG_LIST)
+    return parse_dpkg(listed), interrupted(listed)
+
+
+def _rpm(root: Path) -> tuple[dict[str, Installed], bool]:
+    # A transaction of rpm that was cut off leaves both versions in its list or none: there is nothing to finish first.
+    return parse_rpm(output(*RPM_LIST), parse_list(read(list_path(root))), os.uname().machine), False
+
+
+# By what holds its packages.
+MANAGERS = {"apt-mark": PackageManager(_dpkg, plan_apt.plan), "versionlock": PackageManager(_rpm, plan_dnf.plan)}
 
 
 def plan(request: Request, node: Node, root: Path, fetch: Fetch) -> dict[str, Any]:
@@ -39,7 +61,7 @@ def plan(request: Request, node: Node, root: Path, fetch: Fetch) -> dict[str, An
         return {**here, "converged": True, "version": found[0], "had": found[0], "flavour": found[1]}
     if request.flavour and not wish.source.signed:
         node.secure_boot.refuse_unsigned(request.signing, root)
-    return {**here, "converged": False, **PLANS[wish.source.hold](wish, fetch)}
+    return {**here, "converged": False, **MANAGERS[wish.source.hold].plan(wish, fetch)}
 
 
 def _agreed(wish: Wish) -> Wish:
@@ -61,8 +83,8 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
     loaded = read(root / "sys/module/nvidia/version") or ("nouveau" if (root / "sys/module/nouveau").exists() else "")
     told: dict[str, Any] = {"loaded": loaded, "asked": request.version or f"no version on {request.system.name}"}
     try:
-        listed = output(*DPKG_LIST)
-        node = look(root, parse_dpkg(listed))
-        return {**told, "interrupted": interrupted(listed), **plan(request, node.bare() if request.bare else node, root, fetch)}
+        installed, cut_off = MANAGERS[request.system.hold].look(root)
+        node = look(root, installed)
+        return {**told, "interrupted": cut_off, **plan(request, node.bare() if request.bare else node, root, fetch)}
     except (Refusal, OSError, subprocess.TimeoutExpired) as error:
         return {**told, "converged": False, "error": str(error)}

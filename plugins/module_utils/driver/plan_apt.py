@@ -38,10 +38,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         changes = apt.simulate([*first, *packages])
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         return {
-            "version": version,
-            "had": version if version == wish.kept else "",
-            "flavour": chosen.flavour,
-            "available": list(available),
+            **wish.outcome(version, available),
             "files": files,
             "disable": disable,
             "first": first,
@@ -66,7 +63,7 @@ def _sources(apt: ScratchApt, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
     sources, repository = apt.sources(), wish.repository
     disable = apt_files.in_the_way(sources, repository)
     if disable and repository and not wish.request.remove_leftovers:
-        apt_files.refuse(disable, repository)
+        repository.refuse(disable)
     for path in disable:
         apt.remove(path)
     if repository:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 
 # NVIDIA's key until April 2022. Nothing is signed with it any more, so that nobody should trust it.
 ROTATED_KEY = "AE09FE4BBD223A84B2CCFCE3F60F4B3D7FA2AF80"
+_NVIDIAS = re.compile(r"/compute/cuda/repos/[a-z0-9]+/[a-z0-9_]+$")
 
 
 class Fetch(Protocol):
@@ -30,6 +32,12 @@ class Repository:
 
     def key(self, fetch: Fetch) -> str:
         """Fetch the key as text, and refuse another one."""
+        if not self.fingerprint:
+            raise Refusal(
+                f"no fingerprint of the key that signs {self.url}, since none is known for it",
+                "one, since no other key is accepted",
+                f"compare `gpg --show-keys` of {self.key_url} with what NVIDIA publishes, and set nvidia_driver_repository_key_fingerprint",
+            )
         try:
             content = fetch(self.key_url)
         except OSError as error:
@@ -50,3 +58,18 @@ class Repository:
         text = base64.b64encode(content).decode("ascii")
         lines = [text[at : at + 64] for at in range(0, len(text), 64)]
         return "\n".join(["-----BEGIN PGP PUBLIC KEY BLOCK-----", "", *lines, "-----END PGP PUBLIC KEY BLOCK-----", ""])
+
+    def refuse(self, found: list[str]) -> None:
+        """Refuse files of the node that are in the way where they are not to be removed."""
+        raise Refusal(
+            f"{', '.join(found)} on the node, from an earlier setup of {self.url} or with NVIDIA's former key",
+            "one source for that repository, with the key that signs it now",
+            "set nvidia_driver_leftovers to remove, which renames each to *.disabled, or see to them by hand",
+        )
+
+
+def same_place(uri: str, url: str) -> bool:
+    """Tell whether two addresses are one repository: the same place, or the same folder of NVIDIA's tree on whatever mirror."""
+    ours, theirs = (re.sub(r"^[a-z+]+://", "", address.rstrip("/")) for address in (url, uri))
+    tails = [_NVIDIAS.search(address) for address in (ours, theirs)]
+    return ours == theirs or (None not in tails and tails[0][0] == tails[1][0])  # type: ignore[index]

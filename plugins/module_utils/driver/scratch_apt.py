@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 from collections.abc import Collection, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, run
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
 
 
 def whereabouts() -> list[Path]:
@@ -124,11 +124,5 @@ class ScratchApt:
             for line in self.run("apt-get", "-s", "-q", "install", *options, *packages).splitlines()
             if line.startswith(("Inst ", "Remv "))
         ]
-        strangers = [line.split()[1] for line in lines if line.startswith("Remv ") and not re.search("nvidia|cuda|nvcuvid", line)]
-        if strangers:
-            raise Refusal(
-                f"that the driver's packages would remove {', '.join(strangers)}",
-                "them to replace only driver packages",
-                "remove these by hand if that is right, and run again",
-            )
+        refuse_strangers(line.split()[1] for line in lines if line.startswith("Remv "))
         return lines

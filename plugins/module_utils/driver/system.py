@@ -65,6 +65,11 @@ class System:
             sources[source] = PackageSource(rules=rules, **others, **(of_release if source == NVIDIA else {}))
         return cls(name, sources, str(data.get("default_branch", "")))
 
+    @property
+    def hold(self) -> str:
+        """What keeps versions, which is the same for all sources of a system, and tells its package manager."""
+        return next(iter(self.sources.values())).hold
+
     def source(self, name: str) -> PackageSource:
         """Return a source of packages by its name."""
         if name not in self.sources:

@@ -37,6 +37,11 @@ def is_exact(version: str) -> bool:
     return "." in version
 
 
+def is_drivers(version: str) -> bool:
+    """Tell whether a version can be a driver's, and exact."""
+    return is_exact(version) and _VERSION.fullmatch(version) is not None
+
+
 def matches(wanted: str, version: str) -> bool:
     """Tell whether a driver version is the wanted one: exact, of a branch ("535"), or any ("")."""
     return not wanted or version == wanted or version.startswith(wanted + ".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import complete_and_held, installed_branch, kept_version
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours, refuse_misfit
@@ -145,6 +146,11 @@ class Wish:
                     "install and boot the archive's newest kernel, or set nvidia_driver_source to nvidia, whose module is compiled here",
                 )
             raise Refusal(f"no package {name} in the node's package sources", "it, since the driver needs it", "add the source that has it")
+
+    def outcome(self, version: str, available: Mapping[str, Complete]) -> dict[str, Any]:
+        """Say which version it will be, of those that the node can have, and whether it has that one."""
+        had = version if version == self.kept else ""
+        return {"version": version, "had": had, "flavour": available[version].flavour, "available": list(available)}
 
     def fitting(self, available: Mapping[str, Complete]) -> dict[str, Complete]:
         """Return the versions that the node's GPUs can run, or refuse the newest of them all."""
