@@ -17,6 +17,11 @@ def read(path: Path) -> str:
         return ""
 
 
+def modinfo(module: Path, what: str) -> str:
+    """Return what a kernel module's file says of itself."""
+    return output("modinfo", "-F", what, str(module)).strip()
+
+
 def output(*command: str, **environment: str) -> str:
     """Run a command that only reads and return what it prints."""
     done = subprocess.run(  # noqa: S603 (the commands are all in this file)

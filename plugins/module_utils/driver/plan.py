@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_found
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_found, plan_once
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, interrupted, parse_dpkg
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, look
@@ -33,13 +33,24 @@ def plan(request: Request, node: Node, root: Path, fetch: Fetch) -> dict[str, An
     if request.source == RUNFILE:
         return plan_found.runfile(request, node, root)
     wish = _agreed(Wish(request, node))
-    found = wish.converged()
+    found = next(filter(None, (way.converged() for way in plan_once.ways(wish))), None)
     here = {"units": wish.units()}
     if found and all((root / path.lstrip("/")).exists() for path in request.files):
         return {**here, "converged": True, "version": found[0], "had": found[0], "flavour": found[1]}
+    make = PLANS[wish.source.hold]
+    misfit = plan_once.misfit(wish, root)
+    if request.prebuilt and not misfit:
+        return {**here, "converged": False, **make(plan_once.with_prebuilt(wish), fetch)}
+    unsigned = ""
     if request.flavour and not wish.source.signed:
-        node.secure_boot.refuse_unsigned(request.signing, root)
-    return {**here, "converged": False, **PLANS[wish.source.hold](wish, fetch)}
+        try:
+            node.secure_boot.refuse_unsigned(request.signing, root)
+        except Refusal as refusal:
+            if request.prebuilt or not plan_once.can(wish):
+                raise
+            unsigned = str(refusal)
+    planned = make(wish, fetch)
+    return {**here, "converged": False, "misfit": misfit, **planned, **plan_once.sharing(wish, planned, unsigned)}
 
 
 def _agreed(wish: Wish) -> Wish:
@@ -62,6 +73,7 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
     told: dict[str, Any] = {"loaded": loaded, "asked": request.version or f"no version on {request.system.name}"}
     try:
         listed = output(*DPKG_LIST)
-        return {**told, "interrupted": interrupted(listed), **plan(request, look(root, parse_dpkg(listed)), root, fetch)}
+        node = look(root, parse_dpkg(listed), request.kernels)
+        return {**told, "kernels": list(node.kernels), "interrupted": interrupted(listed), **plan(request, node, root, fetch)}
     except (Refusal, OSError, subprocess.TimeoutExpired) as error:
         return {**told, "converged": False, "error": str(error)}

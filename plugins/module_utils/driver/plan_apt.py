@@ -33,6 +33,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         packages = [f"{name}={exact}" for name, exact in sorted(chosen.packages.items())]
         packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
         answer = wish.answers(version)[chosen.flavour]
+        remove = wish.in_the_way(chosen.flavour)
         first = _first(apt, wish, version, places) if answer.first else []
         return {
             "version": version,
@@ -43,8 +44,16 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "disable": disable,
             "first": first,
             "packages": packages,
-            "hold": sorted({*chosen.packages, *answer.held, *first} - ({*answer.first} - {*first})),
-            "changes": apt.simulate([*first, *packages]),
+            "remove": remove,
+            "local": list(answer.modules),
+            "hold": sorted(
+                {*chosen.packages, *answer.held, *first, *answer.modules, *wish.kernel(chosen.flavour)} - ({*answer.first} - {*first})
+            ),
+            # The local packages are not here yet, but what they need is.
+            "changes": [
+                *apt.simulate([*first, *packages, *(f"{name}-" for name in remove)]),
+                *(f"Inst {name} ({version} compiled on {wish.request.prebuilt[0].built_on})" for name in answer.modules),
+            ],
         }
 
 

@@ -48,6 +48,11 @@ class SecureBoot:
         state, keys = (_content(root / _VARIABLES / name) for name in (_STATE, _OWNERS_KEYS))
         return cls(enabled=state[4:5] == b"\x01", owners_keys=keys[4:])
 
+    def trusts(self, number: str) -> bool:
+        """Tell whether the owner's keys have the certificate of this number (hexadecimal digits): as DER has it, behind tag and length."""
+        digits = bytes.fromhex(number)
+        return bool(digits) and any(b"\x02" + bytes([len(prefix + digits)]) + prefix + digits in self.owners_keys for prefix in (b"", b"\0"))
+
     def refuse_unsigned(self, signing: Signing, root: Path) -> None:
         """Refuse modules that are compiled here where the kernel would not load them."""
         missing = signing.missing(root)
