@@ -19,7 +19,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node,
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PREINSTALLED, RUNFILE
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PREINSTALLED, RUNFILE, WITHOUT_PACKAGES
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 # How to plan with each package manager, by what holds its packages.
@@ -74,6 +74,8 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
     try:
         listed = output(*DPKG_LIST)
         node = look(root, parse_dpkg(listed), request.kernels)
-        return {**told, "kernels": list(node.kernels), "interrupted": interrupted(listed), **plan(request, node, root, fetch)}
+        # What is not packages is for one kernel only.
+        kernels = node.kernels[:1] if request.source in WITHOUT_PACKAGES else node.kernels
+        return {**told, "kernels": list(kernels), "interrupted": interrupted(listed), **plan(request, node, root, fetch)}
     except (Refusal, OSError, subprocess.TimeoutExpired) as error:
         return {**told, "converged": False, "error": str(error)}
