@@ -121,6 +121,7 @@ def _answer(source: PackageSource, choice: Choice, branch: int, rules: list[Rule
         return tuple(sorted({name.format_map({**values, "kernel": kernel}) for name in templates for kernel in kernels}))
 
     beside = {"pinning", "headers", "kernel"}
+    modules = tuple(sorted(package_name(module.flavour, kernel) for kernel in kernels)) if module and module.prebuilt else ()
     # Libraries are in each stream, so that without a kernel module any would do.
     stream = source.streams.get(module.flavour if module else FLAVOURS[0], "")
     return Packages(
@@ -128,9 +129,9 @@ def _answer(source: PackageSource, choice: Choice, branch: int, rules: list[Rule
         same=names(lambda rule: rule.part not in beside and not rule.own_version),
         own=names(lambda rule: rule.part not in beside and rule.own_version),
         headers=names(lambda rule: rule.part == "headers"),
-        modules=tuple(package_name(module.flavour, kernel) for kernel in kernels) if module and module.prebuilt else (),
+        modules=modules,
         kernel=names(lambda rule: rule.part == "kernel"),
-        held=names(lambda rule: rule.is_held and rule.part != "kernel"),
+        held=tuple(sorted({*names(lambda rule: rule.is_held and rule.part != "kernel"), *modules})),
         hold=source.hold,
         stream=stream.format_map(values),
         repository=f"{source.repository}/{ARCHITECTURES[choice.architecture]}" if source.repository else "",

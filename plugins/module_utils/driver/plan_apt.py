@@ -46,9 +46,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "packages": packages,
             "remove": remove,
             "local": list(answer.modules),
-            "hold": sorted(
-                {*chosen.packages, *answer.held, *first, *answer.modules, *wish.kernel(chosen.flavour)} - ({*answer.first} - {*first})
-            ),
+            "hold": sorted({*chosen.packages, *answer.held, *first, *wish.kernel(chosen.flavour)} - ({*answer.first} - {*first})),
             # The local packages are not here yet, but what they need is.
             "changes": [
                 *apt.simulate([*first, *packages, *(f"{name}-" for name in remove)]),
