@@ -1,8 +1,10 @@
 """CPU seconds that the driver with its kernel module costs on N nodes, compiled everywhere against compiled once.
 
-It makes the nodes of molecule/driver, installs the driver on the two with Debian 12, and reads what their control groups say of each. With --also
-everywhere it does the same with DKMS on each node; without, a node that compiles for itself is taken to cost what the one costs that compiles for all.
-CPU seconds depend little on how busy the machine is.  Run it as:  .venv/bin/python tests/benchmarks/driver_build.py [--also everywhere]
+It makes the nodes of molecule/driver, installs the driver on the two with Debian 12, and reads what their control groups say of each.
+With --also everywhere it does the same with DKMS on each node; without, a node that compiles for itself is taken to cost what the one
+costs that compiles for all. CPU seconds depend little on how busy the machine is.
+
+Run it as:  .venv/bin/python tests/benchmarks/driver_build.py [--also everywhere]
 """
 
 from __future__ import annotations

@@ -14,8 +14,10 @@ def misfit(modules: Provenance, root: Path, secure_boot: SecureBoot) -> str:
     if not modules.vermagic:
         return ""  # not compiled yet: nobody knows
     needed = vermagic(root, modules.kernel)
+    if not needed:
+        return f"no kernel {modules.kernel} is here"
     if modules.vermagic != needed:
-        return f"they are for {modules.vermagic!r}, and kernel {modules.kernel} here needs {needed!r}" if needed else f"no {modules.kernel} here"
+        return f"they are for {modules.vermagic!r}, and kernel {modules.kernel} here needs {needed!r}"
     if secure_boot.enabled and not secure_boot.trusts(modules.signing_key):
         return f"Secure Boot, and {modules.signer or 'nobody'} who signed them is not among the machine owner's keys (MOK)"
     return ""

@@ -1,4 +1,7 @@
-"""Make a package of the kernel modules that DKMS installed on this node: needs dpkg, kmod and root, and changes nothing but the package's folder."""
+"""Make a package of the kernel modules that DKMS installed on this node, which takes dpkg and kmod.
+
+It changes nothing but the package's folder.
+"""
 
 from __future__ import annotations
 

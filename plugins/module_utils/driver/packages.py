@@ -143,7 +143,8 @@ def compilers(system: System, choice: Choice) -> list[str]:
     source = system.source(choice.source)
     branch = _branch(source, choice)
     rules = [rule for rule in source.rules if rule.part == "build"]
-    templates = {name for rule in rules for flavour in FLAVOURS if rule.applies(flavour, choice.architecture, branch) for name in rule.names}
+    applying = [rule for rule in rules if any(rule.applies(flavour, choice.architecture, branch) for flavour in FLAVOURS)]
+    templates = {name for rule in applying for name in rule.names}
     names = {name.format_map({"branch": str(branch), "version": choice.version}) for name in templates}
     return sorted(name for name in names if "dkms" in name)
 

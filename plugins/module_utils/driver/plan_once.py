@@ -50,9 +50,7 @@ def sharing(wish: Wish, planned: Mapping[str, Any], unsigned: str) -> dict[str, 
     version, flavour = planned["version"], planned["flavour"]
     choice = Choice(request.source, node.architecture, version, None)
     names = compilers(request.system, choice)
-    files = {
-        kernel: file_name(package_name(flavour, kernel), version, _ARCHITECTURES[node.architecture]) for kernel in node.kernels
-    }
+    files = {kernel: file_name(package_name(flavour, kernel), version, _ARCHITECTURES[node.architecture]) for kernel in node.kernels}
     return {
         "modules": [{"kernel": kernel, "file": f"{request.system.name}/{request.source}/{name}"} for kernel, name in files.items()],
         "compilers": names,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import complete_and_held, installed_branch, kept_version
@@ -63,10 +63,8 @@ class Wish:
         """Return the packages by the flavour of the kernel module ("" without one), the best first."""
         request, node = self.request, self.node
         fitting = flavours(request.flavour, node.gpus) if request.flavour else [""]
-        modules = {
-            flavour: Module(flavour, node.kernels, node.kernel_kind, persistence=request.persistence, prebuilt=self.prebuilt) if flavour else None
-            for flavour in fitting
-        }
+        some = Module("", node.kernels, node.kernel_kind, persistence=request.persistence, prebuilt=self.prebuilt)
+        modules = {flavour: replace(some, flavour=flavour) if flavour else None for flavour in fitting}
         named = version if self.source.needs_branch else ""
         return {
             flavour: choose(request.system, Choice(request.source, node.architecture, named, module, self.fabric))
@@ -104,7 +102,7 @@ class Wish:
         return None
 
     def in_the_way(self, flavour: str) -> list[str]:
-        """Return what has to go for this: what compiles the module where it comes compiled, and compiled ones that are for nothing any more."""
+        """Return what has to go: what compiles the module where it comes compiled, and compiled ones that are for nothing any more."""
         wanted = self._answers[flavour].modules
         others = [name for name in self.node.installed if name.startswith(PREFIX) and name not in wanted]
         choice = Choice(self.request.source, self.node.architecture, self.wanted, None)

@@ -15,6 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_cache import share
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import DkmsPackage, Provenance, control, package_name
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.packages import Choice, Module, choose
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import SecureBoot
@@ -24,10 +25,10 @@ KERNEL, OTHER = "6.1.0-56-cloud-amd64", "6.1.0-60-cloud-amd64"
 MODULES = "nvidia-modules-open-6.1.0-56-cloud-amd64"
 VERMAGIC = f"{KERNEL} SMP preempt mod_unload modversions"
 FILE = f"Debian-12/archive/{MODULES}_535.261.03_amd64.deb"
-PROVENANCE = Provenance(KERNEL, "535.261.03", "open", VERMAGIC, "gcc-12", "", "", "nvidia-open-kernel-dkms 535.261.03-1", "gpu-01", "2026-11-23")
-NAMES = """libcuda1 libcudadebugger1 libnvidia-cfg1 libnvidia-ml1 libnvidia-nvvm4 libnvidia-ptxjitcompiler1 nvidia-alternative nvidia-cuda-mps
-nvidia-driver-bin nvidia-legacy-check nvidia-smi libnvidia-pkcs11-openssl3 firmware-nvidia-gsp nvidia-open-kernel-support""".split()
 DKMS = "nvidia-open-kernel-dkms"
+PROVENANCE = Provenance(KERNEL, "535.261.03", "open", VERMAGIC, "gcc-12", "", "", f"{DKMS} 535.261.03-1", "gpu-01", "2026-11-23")
+DEBIAN = KNOWN["Debian-12"]
+NAMES = choose(DEBIAN, Choice("archive", "x86_64", "", Module("open", (KERNEL,), "cloud-amd64", prebuilt=True))).same
 BESIDE = {"nvidia-modprobe": "535-1", "nvidia-persistenced": "535-1"}
 ARCHIVE = "http://mirror.example/debian"
 
@@ -58,10 +59,10 @@ class FakeApt:
 @pytest.fixture(autouse=True)
 def _apt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_apt, "ScratchApt", FakeApt)
-    monkeypatch.setattr(fit, "vermagic", lambda root, kernel: VERMAGIC)
+    monkeypatch.setattr(fit, "vermagic", lambda *_: VERMAGIC)
 
 
-REQUEST = Request(KNOWN["Debian-12"], "archive", flavour="open", build_once=True)
+REQUEST = Request(DEBIAN, "archive", flavour="open", build_once=True)
 
 
 def node(*names: str, version: str = "535.261.03", **changes: Any) -> Node:
@@ -226,7 +227,8 @@ def test_the_package_needs_what_the_one_needs_that_compiled_it_but_for_the_compi
         "firmware-nvidia-gsp (= 535.261.03) | firmware-nvidia-gsp-535.261.03, nvidia-open-kernel-support--v1, dkms (>= 3.0.3-4~)",
         "nvidia-open-kernel-535.261.03, nvidia-open-kernel-dkms-any (= 535.261.03)",
     )
-    fields = dict(line.split(": ", 1) for line in control(PROVENANCE, dkms, [DKMS, "nvidia-kernel-dkms"], "amd64", 9).splitlines() if line[0] != " ")
+    text = control(PROVENANCE, dkms, [DKMS, "nvidia-kernel-dkms"], "amd64", 9)
+    fields = dict(line.split(": ", 1) for line in text.splitlines() if line[0] != " ")
     assert fields["Package"] == MODULES
     assert fields["Version"] == "535.261.03"
     assert fields["Depends"] == "firmware-nvidia-gsp (= 535.261.03) | firmware-nvidia-gsp-535.261.03, nvidia-open-kernel-support--v1"

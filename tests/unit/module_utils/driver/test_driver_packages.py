@@ -87,7 +87,8 @@ class Combination:
 
 def combinations(name: str) -> Iterator[Combination]:
     modules = [("", False, False), *itertools.product(("open", "proprietary"), (True, False), (True, False))]
-    for source, architecture, (flavour, persistence, prebuilt), branch, fabric in itertools.product(SOURCES, ARCHITECTURES, modules, EXACT, FABRICS):
+    every = itertools.product(SOURCES, ARCHITECTURES, modules, EXACT, FABRICS)
+    for source, architecture, (flavour, persistence, prebuilt), branch, fabric in every:
         for version in {EXACT[branch], "" if branch == "none" else branch}:
             yield Combination(name, source, architecture, flavour, persistence, prebuilt, branch, version, fabric)
 
