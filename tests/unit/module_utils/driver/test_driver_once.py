@@ -145,6 +145,17 @@ def test_what_does_not_fit_is_compiled_here_with_the_reason(modules: Provenance,
     assert f"{DKMS}=535.261.03-1" in planned["packages"]
 
 
+def test_a_kernel_needs_what_its_own_modules_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(fit, "modinfo", lambda path, what: f"{what} of {path.name}")
+    assert fit.misfit(PROVENANCE, tmp_path, SecureBoot()) == f"no kernel {KERNEL} is here"
+    own = tmp_path / "lib/modules" / KERNEL / "kernel/fs/ext4.ko.xz"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert fit.vermagic(tmp_path, KERNEL) == "vermagic of ext4.ko.xz"
+    assert fit.misfit(replace(PROVENANCE, vermagic="vermagic of ext4.ko.xz"), tmp_path, SecureBoot()) == ""
+
+
 def test_under_secure_boot_the_signer_counts() -> None:
     """A node without a key of its own cannot compile, and can still take what was signed with one that it trusts."""
     number = bytes.fromhex("d4c1ae0102030405")
