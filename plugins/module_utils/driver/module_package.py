@@ -101,12 +101,15 @@ def control(provenance: Provenance, dkms: DkmsPackage, compilers: list[str], arc
 
 
 def script(kernel: str, moment: str) -> str:
-    """Return postinst (moment "configure") or postrm ("remove"): the kernel's list of modules, and its initial file system, follow."""
+    """Return postinst (moment "configure") or postrm ("remove"): the kernel's list of modules follows.
+
+    So does its initial file system, where modules of the driver are in it.
+    """
     return f"""#!/bin/sh
 set -e
 if [ "$1" = {moment} ] && [ -e /lib/modules/{kernel}/modules.builtin ]; then
     depmod {kernel}
-    if [ -e /boot/initrd.img-{kernel} ] && command -v update-initramfs >/dev/null; then
+    if lsinitramfs /boot/initrd.img-{kernel} 2>/dev/null | grep -q '/nvidia[^/]*[.]ko'; then
         update-initramfs -u -k {kernel}
     fi
 fi
