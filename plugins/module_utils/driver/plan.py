@@ -39,8 +39,9 @@ def plan(request: Request, node: Node, root: Path, fetch: Fetch) -> dict[str, An
         return {**here, "converged": True, "version": found[0], "had": found[0], "flavour": found[1]}
     make = PLANS[wish.source.hold]
     misfit = plan_once.misfit(wish, root)
-    if request.prebuilt and not misfit:
-        return {**here, "converged": False, **make(plan_once.with_prebuilt(wish), fetch)}
+    compiled = plan_once.with_prebuilt(wish) if request.prebuilt and not misfit else plan_once.here(wish)
+    if compiled:
+        return {**here, "converged": False, **make(compiled, fetch)}
     unsigned = ""
     if request.flavour and not wish.source.signed:
         try:

@@ -14,6 +14,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Com
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_apt import ScratchApt
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import upstream
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 
@@ -34,6 +35,8 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
         answer = wish.answers(version)[chosen.flavour]
         remove = wish.in_the_way(chosen.flavour)
+        there = wish.node.installed
+        local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
         return {
             "version": version,
@@ -45,12 +48,12 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "first": first,
             "packages": packages,
             "remove": remove,
-            "local": list(answer.modules),
+            "local": local,
             "hold": sorted({*chosen.packages, *answer.held, *first, *wish.kernel(chosen.flavour)} - ({*answer.first} - {*first})),
             # The local packages are not here yet, but what they need is.
             "changes": [
                 *apt.simulate([*first, *packages, *(f"{name}-" for name in remove)]),
-                *(f"Inst {name} ({version} compiled on {wish.request.prebuilt[0].built_on})" for name in answer.modules),
+                *(f"Inst {name} ({version} compiled on {wish.request.prebuilt[0].built_on})" for name in local),
             ],
         }
 

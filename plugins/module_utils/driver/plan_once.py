@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import fit
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import file_name, package_name
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.packages import Choice, compilers
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import upstream
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches, upstream
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 # What Debian calls the architectures.
@@ -40,6 +41,16 @@ def with_prebuilt(wish: Wish) -> Wish:
     """Wish for what was compiled, and for all else at its version."""
     modules = wish.request.prebuilt[0]
     return Wish(replace(wish.request, version=modules.version, flavour=modules.flavour), wish.node, prebuilt=True)
+
+
+def here(wish: Wish) -> Wish | None:
+    """Wish for the modules that the node has already from another, if they are wanted: a repair of something else compiles nothing."""
+    for flavour in flavours(wish.request.flavour, wish.node.gpus) if can(wish) else []:
+        there = [wish.node.installed.get(package_name(flavour, kernel)) for kernel in wish.node.kernels]
+        version, *others = {upstream(package.version) if package else "" for package in there}
+        if version and not others and matches(wish.request.version, version) and wish.kept in {"", version}:
+            return Wish(replace(wish.request, version=version, flavour=flavour), wish.node, prebuilt=True)
+    return None
 
 
 def sharing(wish: Wish, planned: Mapping[str, Any], unsigned: str) -> dict[str, Any]:

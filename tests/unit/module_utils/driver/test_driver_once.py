@@ -115,6 +115,19 @@ def test_either_way_is_as_it_should_be(names: tuple[str, ...]) -> None:
     assert plan(REQUEST, node(*names))["converged"] is True
 
 
+def test_a_repair_of_something_else_compiles_nothing() -> None:
+    broken = node(*NAMES, MODULES)
+    broken.installed[MODULES] = Installed("535.261.03", held=True)
+    broken.installed["libcuda1"] = Installed("535.261.03-1", held=False)
+    for flavour in ("open", "auto"):
+        planned = plan(replace(REQUEST, flavour=flavour), broken)
+        assert (planned["converged"], planned["local"], planned["remove"], "modules" in planned) == (False, [], [], False)
+        assert not [name for name in planned["packages"] if "dkms" in name]
+    assert "modules" in plan(
+        replace(REQUEST, kernels=()), replace(broken, kernels=(KERNEL, OTHER), with_headers=frozenset([KERNEL, OTHER]))
+    )
+
+
 def test_without_leave_to_take_it_a_compiled_module_is_replaced() -> None:
     planned = plan(replace(REQUEST, build_once=False), node(*NAMES, MODULES))
     assert (planned["converged"], planned["remove"]) == (False, [MODULES])
