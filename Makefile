@@ -1,15 +1,16 @@
 # One command each for a newcomer. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean setup
+.PHONY: help demo test test-vm lint clean setup
 
 NODES ?= 2
 IMAGE ?= cpu
+PORT ?= 20022
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## A fleet of containers with simulated GPUs, from bare to verdict (NODES=2, IMAGE=cpu or cuda)
 	ansible-playbook playbooks/sandbox.yml -i inventories/sandbox -e sandbox_nodes=$(NODES) -e sandbox_image=$(IMAGE)
@@ -18,6 +19,10 @@ demo: setup ## A fleet of containers with simulated GPUs, from bare to verdict (
 test: ## Everything: linters, unit and contract tests, the packages, and Molecule on real nodes
 	@tests/sandbox/setup.sh torch
 	tests/run.sh
+
+test-vm: setup ## The driver's kernel module in a virtual machine with a kernel of its own (PORT=20022)
+	tests/vm/setup.sh
+	tests/vm/run.sh $(PORT)
 
 lint: setup ## The linters at their strictest
 	tests/lint.sh

@@ -110,6 +110,10 @@ options:
     type: list
     elements: path
     default: []
+  bare:
+    description: Whether to plan as for a node of its kind that has nothing of the driver, to know what one takes.
+    type: bool
+    default: false
   root:
     description: Where the node's file system is looked at.
     type: path
@@ -188,6 +192,7 @@ OPTIONS = {
     "runfile": {"type": "str", "default": ""},
     "runfile_checksum": {"type": "str", "default": ""},
     "files": {"type": "list", "elements": "path", "default": []},
+    "bare": {"type": "bool", "default": False},
     "root": {"type": "path", "default": "/"},
 }
 

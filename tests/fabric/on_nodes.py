@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.reach import inside, on_network
+
 REPOSITORY = Path(__file__).parents[2]
-SANDBOX = os.environ.get("SANDBOX_NAME", "sandbox")
 NODES = ("gpu-01", "gpu-02", "gpu-03", "gpu-04")
 MEETING_PORT = 29500
 # Short times: what hangs is given up sooner than on a real fleet.
@@ -38,19 +39,6 @@ class Story:
     node: str
     fault: Any  # a context manager that makes it so
     words: str  # in the message of the node's finding
-
-
-def inside(node: str, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a node."""
-    return subprocess.run(["docker", "exec", f"{SANDBOX}-{node}", *command], capture_output=True, text=True, check=False)
-
-
-def on_network(node: str, *command: str) -> None:
-    """Run a command of this machine in a node's network."""
-    pid = subprocess.run(
-        ["docker", "inspect", "--format", "{{.State.Pid}}", f"{SANDBOX}-{node}"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    subprocess.run(["nsenter", "--target", pid, "--net", *command], check=True)
 
 
 @contextmanager

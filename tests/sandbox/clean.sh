@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Remove everything that `make demo` and `make test` made: containers, volumes, networks, images, caches, reports, and the engine if it was started here.
+# Remove everything that the other commands made: containers, volumes, networks, images, the virtual machine, caches, reports, and the engine if it was
+# started here.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -24,6 +25,7 @@ if [ -s .cache/dockerd.pid ] && [ "$(cat "/proc/$(cat .cache/dockerd.pid)/comm" 
     echo "clean: stopping the Docker engine that was started here"
     kill "$(cat .cache/dockerd.pid)"
 fi
+tests/vm/machine.sh off .cache/vm
 if [ -s .cache/installed-packages ]; then
     echo "clean: these system packages were installed and stay; remove them with: apt-get purge $(sort -u .cache/installed-packages | xargs)"
 fi

@@ -22,12 +22,17 @@ def modinfo(module: Path, what: str) -> str:
     return output("modinfo", "-F", what, str(module)).strip()
 
 
-def output(*command: str, **environment: str) -> str:
+def output(*command: str, timeout: float = 600, **environment: str) -> str:
     """Run a command that only reads and return what it prints."""
-    done = subprocess.run(  # noqa: S603 (the commands are all in this file)
-        command, capture_output=True, text=True, check=False, timeout=600, env={**os.environ, "LC_ALL": "C", **environment}
-    )
+    done = run(*command, timeout=timeout, **environment)
     if done.returncode:
         complaint = " ".join((done.stdout + done.stderr).split("have unmet dependencies:")[-1].split())
         raise Refusal(f"`{' '.join(command[:4])}` failing with: {complaint[-1500:]}", "it to work", "repair what it names and run again")
     return done.stdout
+
+
+def run(*command: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that only reads, whatever comes of it."""
+    return subprocess.run(  # noqa: S603 (all commands are the callers' own)
+        command, capture_output=True, text=True, check=False, timeout=timeout, env={**os.environ, "LC_ALL": "C", **environment}
+    )

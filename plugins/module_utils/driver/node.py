@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
@@ -26,6 +26,11 @@ class Node:
     fabric: str = "none"
     architecture: str = "x86_64"
     secure_boot: SecureBoot = field(default_factory=SecureBoot)
+
+    def bare(self) -> Node:
+        """Return a node of its kind that has nothing but its kernels."""
+        kernels = {name: package for name, package in self.installed.items() if name.startswith("linux-image-")}
+        return replace(self, installed=kernels, with_headers=frozenset())
 
     @property
     def kernel_kind(self) -> str:

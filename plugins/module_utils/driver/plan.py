@@ -77,6 +77,11 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
         node = look(root, parse_dpkg(listed), request.kernels)
         # What is not packages is for one kernel only.
         kernels = node.kernels[:1] if request.source in WITHOUT_PACKAGES else node.kernels
-        return {**told, "kernels": list(kernels), "interrupted": interrupted(listed), **plan(request, node, root, fetch)}
+        return {
+            **told,
+            "kernels": list(kernels),
+            "interrupted": interrupted(listed),
+            **plan(request, node.bare() if request.bare else node, root, fetch),
+        }
     except (Refusal, OSError, subprocess.TimeoutExpired) as error:
         return {**told, "converged": False, "error": str(error)}

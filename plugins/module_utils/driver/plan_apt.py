@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import apt_files
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.mixture import refuse_mixture
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete, Offers, complete, parse_policy
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
@@ -38,6 +39,8 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         there = wish.node.installed
         local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
+        changes = apt.simulate([*first, *packages, *(f"{name}-" for name in remove)])
+        refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         return {
             "version": version,
             "had": version if version == wish.kept else "",
@@ -51,10 +54,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "local": local,
             "hold": sorted({*chosen.packages, *answer.held, *first, *wish.kernel(chosen.flavour)} - ({*answer.first} - {*first})),
             # The local packages are not here yet, but what they need is.
-            "changes": [
-                *apt.simulate([*first, *packages, *(f"{name}-" for name in remove)]),
-                *(f"Inst {name} ({version} compiled on {wish.request.prebuilt[0].built_on})" for name in local),
-            ],
+            "changes": changes + [f"Inst {name} ({version} compiled on {wish.request.prebuilt[0].built_on})" for name in local],
         }
 
 
@@ -81,16 +81,17 @@ def _sources(apt: ScratchApt, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
         text, armour = apt_files.stanza(repository, key), repository.key(fetch)
         (apt.root / "key.asc").write_text(armour, encoding="ascii")
         apt.write(str(apt_files.SOURCES), apt_files.stanza(repository, apt.root / "key.asc"))
-        apt.update(repository.url)
+        apt.update([repository.url])
         files = [{"path": str(path), "text": content, "mode": "0644"} for path, content in ((key, armour), (apt_files.SOURCES, text))]
         return files, disable, {repository.url}
     archive = apt.archive(wish.origin)
     changed = add_components({path: text for path, text in sources.items() if path not in disable}, archive, list(wish.source.components))
     for path, text in changed.items():
         apt.write(path, text)
-    apt.update()
+    places = {uri for uri, _ in archive}
+    apt.update(places)
     files = [{"path": path, "text": text, "mode": f"{Path(path).stat().st_mode & 0o7777:04o}"} for path, text in changed.items()]
-    return files, disable, {uri for uri, _ in archive}
+    return files, disable, places
 
 
 def _available(wish: Wish, offers: Offers) -> dict[str, Complete]:

@@ -36,3 +36,4 @@ class Request:
     remove_leftovers: bool = False
     signing: Signing = field(default_factory=lambda: Signing("", ""))
     runfile: RunFile | None = None
+    bare: bool = False  # plan as for a node of its kind that has nothing of the driver

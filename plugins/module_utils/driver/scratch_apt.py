@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, run
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+
+
+def whereabouts() -> list[Path]:
+    """Ask apt for its file and its folder of sources, and the folder of their lists: a node that uses a bundle has others than usual."""
+    keys = {"A": "Dir::Etc::SourceList/f", "B": "Dir::Etc::SourceParts/f", "C": "Dir::State::Lists/f"}
+    lines = output("apt-config", "shell", *(word for pair in keys.items() for word in pair)).splitlines()
+    return [Path(shlex.split(line)[0].split("=", 1)[1]) for line in sorted(lines)]
 
 
 class ScratchApt:
     """A copy of apt's configuration, sources and lists, in which to try things."""
 
     etc = Path("/etc/apt")
-    lists = Path("/var/lib/apt/lists")
 
     def __init__(self, root: Path) -> None:
         """Copy what is there; the real lists spare a download."""
         self.root = root
         root.chmod(0o755)
-        for name in ("sources.list.d", "apt.conf.d"):
-            shutil.copytree(self.etc / name, root / name)
-        (root / "sources.list").write_text(read(self.etc / "sources.list") + "\n", encoding="utf-8")
+        self.list, self.parts, self.lists = whereabouts()
+        shutil.copytree(self.etc / "apt.conf.d", root / "apt.conf.d")
+        shutil.copytree(self.parts, root / "sources.list.d")
+        (root / "sources.list").write_text(read(self.list) + "\n", encoding="utf-8")
         (root / "lists" / "partial").mkdir(parents=True)
         (root / "cache").mkdir()
         for index in self.lists.glob("*_*"):
@@ -39,9 +48,13 @@ class ScratchApt:
             encoding="utf-8",
         )
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, timeout: float = 600) -> str:
         """Run one of apt's commands on the copy."""
-        return output(*command, APT_CONFIG=str(self.root / "apt.conf"))
+        return output(*command, timeout=timeout, APT_CONFIG=self._configuration)
+
+    @property
+    def _configuration(self) -> str:
+        return str(self.root / "apt.conf")
 
     def origins(self) -> dict[tuple[str, str], str]:
         """Return who each (URI, suite) whose lists are here says it comes from: a mirror is known by that, not by its address."""
@@ -50,29 +63,37 @@ class ScratchApt:
 
     def sources(self) -> dict[str, str]:
         """Return the node's source files: path -> text."""
-        parts = (self.etc / "sources.list.d").glob("*")
-        paths = [self.etc / "sources.list", *(path for path in parts if path.suffix in {".list", ".sources"})]
+        paths = [self.list, *(path for path in self.parts.glob("*") if path.suffix in {".list", ".sources"})]
         return {str(path): path.read_text(encoding="utf-8") for path in paths if path.is_file()}
 
     def write(self, path: str, text: str) -> None:
-        """Write a file of /etc/apt into the copy."""
-        (self.root / Path(path).relative_to(self.etc)).write_text(text, encoding="utf-8")
+        """Write one of the source files, or a new one, into the copy."""
+        self._copy_of(path).write_text(text, encoding="utf-8")
 
     def remove(self, path: str) -> None:
-        """Take a file of /etc/apt out of the copy, where it is in there."""
-        (self.root / Path(path).relative_to(self.etc)).unlink(missing_ok=True)
+        """Take a source file out of the copy, where it is in there; what else is in the way is not in it."""
+        self._copy_of(path).unlink(missing_ok=True)
 
-    def update(self, url: str = "") -> None:
-        """Fetch the lists of the copy's sources; refuse where that repository of them has none to give, and let others fail."""
-        self.run("apt-get", "-q", "update")
-        if url and (url.rstrip("/"), "") not in self.origins():
-            self.run("apt-get", "-q", "update", "-o", "APT::Update::Error-Mode=any")
+    def _copy_of(self, path: str) -> Path:
+        return self.root / "sources.list" if Path(path) == self.list else self.root / "sources.list.d" / Path(path).name
+
+    def update(self, places: Collection[str]) -> None:
+        """Fetch the lists of the copy's sources; refuse where one of these addresses does not give its own, and let others fail."""
+        done = run("apt-get", "-q", "update", APT_CONFIG=self._configuration)
+        lines = (done.stdout + done.stderr).splitlines()
+        complaints = [line for line in lines if line.startswith(("E: ", "W: ")) and any(place in line for place in places)]
+        if complaints:
+            raise Refusal(
+                f"that a package source does not answer as it should: {' '.join(complaints)[:1500]}",
+                f"the lists of {', '.join(sorted(places))}",
+                "see whether the node reaches it (proxy, firewall, a mirror that is behind) and run again",
+            )
 
     def archive(self, origin: str) -> set[tuple[str, str]]:
         """Return the (URI, suite) of the distribution's own archive, whose lists are here; backports are not the archive."""
         places = {place for path, text in self.sources().items() for entry in entries(path, text) for place in entry.places()}
         if not places <= self.origins().keys():
-            self.update()
+            run("apt-get", "-q", "update", APT_CONFIG=self._configuration)
         archive = {place for place, label in self.origins().items() if label == origin and not place[1].endswith("-backports")}
         if not archive:
             raise Refusal(
@@ -85,9 +106,15 @@ class ScratchApt:
     def pin(self, version: str) -> None:
         """Prefer a version of the driver in whatever it needs besides the packages that are named."""
         (self.root / "preferences.d").mkdir(exist_ok=True)
-        (self.root / "preferences.d" / "driver").write_text(f"Package: *\nPin: version {version}-*\nPin-Priority: 1001\n", encoding="utf-8")
-        with (self.root / "apt.conf.d" / "zzzz-scratch").open("a", encoding="utf-8") as settings:
-            settings.write(f'Dir::Etc::PreferencesParts "{self.root}/preferences.d";\n')
+        # By name, since apt does not understand a version for "Package: *".
+        preference = f"Package: /nvidia|cuda/\nPin: version {version}-*\nPin-Priority: 1001\n"
+        (self.root / "preferences.d" / "driver").write_text(preference, encoding="utf-8")
+        self.set({"Dir::Etc::PreferencesParts": self.root / "preferences.d"})
+
+    def set(self, settings: Mapping[str, object]) -> None:
+        """Set more of apt's options in the copy."""
+        with (self.root / "apt.conf.d" / "zzzz-scratch").open("a", encoding="utf-8") as file:
+            file.writelines(f'{name} "{value}";\n' for name, value in settings.items())
 
     def simulate(self, packages: list[str]) -> list[str]:
         """Return what an installation would do, a line for each package; refuse one that takes away what is not the driver's."""

@@ -45,7 +45,7 @@ class FakeApt:
     def archive(self, _: str) -> set[tuple[str, str]]:
         return {(ARCHIVE, "bookworm")}
 
-    def update(self) -> None:
+    def update(self, *_: str) -> None:
         pass
 
     def run(self, *command: str) -> str:

@@ -84,8 +84,8 @@ class FakeApt:
         assert path in self.files
         assert text
 
-    def update(self, url: str = "") -> None:
-        assert not url
+    def update(self, places: set[str]) -> None:
+        assert places == {ARCHIVE}
 
     def run(self, *command: str) -> str:
         assert command[:2] == ("apt-cache", "policy")
@@ -309,3 +309,16 @@ def test_switches_of_nvlink_5_are_known_by_a_network_adapter(monkeypatch: pytest
 def test_a_bus_that_cannot_be_read_is_no_node_without_gpus(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="Found a PCI bus that cannot be read"):
         nodes.look(tmp_path, {})
+
+
+def test_a_bare_node_has_its_kernels_and_nothing_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = f"linux-image-{KERNEL}"
+    here = Node({"libcuda1": Installed("535.10-1", held=True), image: Installed("1", held=False)}, (KERNEL,), frozenset([KERNEL]), (H100,))
+    assert here.bare() == Node({image: Installed("1", held=False)}, (KERNEL,), gpus=(H100,))
+    seen: list[Node] = []
+    monkeypatch.setattr(planning, "look", lambda *_: here)
+    monkeypatch.setattr(planning, "output", lambda *_: "")
+    monkeypatch.setattr(planning, "plan", lambda _request, node, *_: seen.append(node) or {})
+    answer(replace(request(), bare=True), Path("/nowhere"), fetch=lambda _: b"")
+    answer(request(), Path("/nowhere"), fetch=lambda _: b"")
+    assert seen == [here.bare(), here]
