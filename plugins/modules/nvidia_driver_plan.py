@@ -48,6 +48,22 @@ options:
     description: Whether the persistence daemon is wanted with the kernel module.
     type: bool
     default: true
+  kernels:
+    description: The kernels for which the node has the module. None are the running one, and the one that the next boot starts.
+    type: list
+    elements: str
+    default: []
+  build_once:
+    description: Whether a module that another node compiled is as good as one that is compiled here.
+    type: bool
+    default: false
+  prebuilt:
+    description:
+      - Such modules, one for each kernel, as M(gpu.fleet.nvidia_module_package) describes them. Where they fit, the node gets them, at
+        their version. Those without a C(vermagic) are not compiled yet, and taken to fit.
+    type: list
+    elements: dict
+    default: []
   fabric:
     description: What links the GPUs, which decides whether fabric manager, NSCQ and IMEX belong to the driver. V(auto) looks.
     type: str
@@ -125,13 +141,18 @@ plan:
   description:
     - RV(plan.loaded) is the version of the kernel's module now, V(nouveau) or nothing. RV(plan.converged) is whether nothing is to be done.
     - RV(plan.asked) is what was asked for, in a word that is the same on all nodes that should agree on a version.
+    - RV(plan.kernels) are the kernels for which it has the module.
     - RV(plan.error) says what stops the plan.
     - Otherwise RV(plan.version) and RV(plan.flavour) are what the node has, or gets, and RV(plan.had) the version that it had. Where it is
       not converged, RV(plan.available) are the versions that it can have, RV(plan.files) what to write and RV(plan.disable) the sources and
-      keys to rename away, RV(plan.first) and RV(plan.packages) what to install, RV(plan.hold) what to hold, and RV(plan.changes) what the
-      package manager would do. RV(plan.interrupted) is whether dpkg was stopped half-way before.
-    - With dnf, RV(plan.stream) is the module stream to enable where another or none is, RV(plan.remove) what the version has no longer, and
-      RV(plan.hold) and RV(plan.release) are lines of the plug-in versionlock to add before and to delete after the installation.
+      keys to rename away, RV(plan.first) and RV(plan.packages) what to install, RV(plan.local) the packages of O(prebuilt)
+      with it, RV(plan.remove) what the version has no longer or goes for it, RV(plan.hold) what to hold, and RV(plan.changes) what the
+      package manager would do. RV(plan.interrupted) is whether dpkg was stopped half-way before. RV(plan.misfit) is why O(prebuilt) does
+      not do.
+    - With dnf, RV(plan.stream) is the module stream to enable where another or none is, and RV(plan.hold) and RV(plan.release) are lines of
+      the plug-in versionlock to add before and to delete after the installation.
+    - With O(build_once), RV(plan.modules) are the files of modules that the node would have to compile, by kernel, RV(plan.compilers) the
+      packages that do that, RV(plan.compiles) whether the node has begun to, and RV(plan.unsigned) why it may not.
   type: dict
   returned: always
   sample: {"asked": "535", "loaded": "535.261.03", "converged": true, "version": "535.261.03", "had": "535.261.03", "flavour": "open"}
@@ -142,6 +163,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import Provenance
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import answer
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import REPOSITORY_URL, Request
@@ -157,6 +179,9 @@ OPTIONS = {
     "fleet_version": {"type": "str", "default": ""},
     "extra_packages": {"type": "list", "elements": "str", "default": []},
     "flavour": {"type": "str", "choices": ["", "auto", "open", "proprietary"], "default": ""},
+    "kernels": {"type": "list", "elements": "str", "default": []},
+    "build_once": {"type": "bool", "default": False},
+    "prebuilt": {"type": "list", "elements": "dict", "default": []},
     "persistence": {"type": "bool", "default": True},
     "fabric": {"type": "str", "choices": ["auto", "none", "nvswitch", "nvlink5"], "default": "auto"},
     "archive_origin": {"type": "str", "default": ""},
@@ -183,13 +208,14 @@ def fetch(url: str) -> bytes:
 
 def requested(given: dict[str, Any]) -> Request:
     """Say in our words what is asked for; raises Refusal."""
-    taken = ("data", "root", "system", "signing_key", "signing_certificate", "runfile", "runfile_checksum")
+    taken = ("data", "root", "prebuilt", "system", "signing_key", "signing_certificate", "runfile", "runfile_checksum")
     simple: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name not in taken
     }
     return Request(
         system=System.parse(given["system"], given["data"]),
         signing=Signing(given["signing_key"], given["signing_certificate"]),
+        prebuilt=tuple(map(Provenance.parse, given["prebuilt"])),
         runfile=RunFile(given["runfile"], given["runfile_checksum"]) if given["runfile"] or given["runfile_checksum"] else None,
         **simple,
     )

@@ -18,6 +18,11 @@ def read(path: Path) -> str:
         return ""
 
 
+def modinfo(module: Path, what: str) -> str:
+    """Return what a kernel module's file says of itself."""
+    return output("modinfo", "-F", what, str(module)).strip()
+
+
 def output(*command: str, also_good: str = "", timeout: float = 600, **environment: str) -> str:
     """Run a command that only reads and return what it prints. It may fail where it prints what is `also_good`."""
     done = run(*command, timeout=timeout, **environment)

@@ -20,7 +20,7 @@ class Node:
     """The node as it is now."""
 
     installed: dict[str, Installed]
-    kernels: tuple[str, ...]  # the running one, and the one that the next boot starts where that is another
+    kernels: tuple[str, ...]  # for which it has the module: the running one, and the one that the next boot starts where that is another
     with_headers: frozenset[str] = frozenset()  # of these kernels
     gpus: tuple[int, ...] = ()  # PCI device ids
     fabric: str = "none"
@@ -38,10 +38,10 @@ class Node:
         return kernel_kind(self.kernels[0], self.installed)
 
 
-def look(root: Path, installed: dict[str, Installed]) -> Node:
-    """Read the node."""
+def look(root: Path, installed: dict[str, Installed], kernels: tuple[str, ...] = ()) -> Node:
+    """Read the node, with what its kernels are where they are not those that it runs and boots next."""
     here = os.uname()
-    kernels = tuple(dict.fromkeys([here.release, *newer_that_boot(root, here.release)[-1:]]))
+    kernels = kernels or tuple(dict.fromkeys([here.release, *newer_that_boot(root, here.release)[-1:]]))
     bus = pci.observe(root)
     if not bus.is_known:
         raise Refusal(f"a PCI bus that cannot be read ({bus.why})", "to see the GPUs on it", "repair what it names and run again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import package_name
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import ARCHITECTURES, Rule
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import NVIDIA, WITHOUT_PACKAGES, PackageSource, System
@@ -24,6 +25,7 @@ class Module:
     kernels: tuple[str, ...]  # as `uname -r` has them: the running one, and the one that the next boot starts where that is another
     kernel_kind: str  # what the distribution calls kernels of this kind, such as generic-hwe-24.04: their newest is the next that boots
     persistence: bool = True
+    prebuilt: bool = False  # compiled on another node, so that it is a package for each kernel here
 
     def __post_init__(self) -> None:
         """Refuse a kernel that no package's name could be made of."""
@@ -50,6 +52,8 @@ class Packages:
     same: tuple[str, ...] = ()  # all of one version, the driver's
     own: tuple[str, ...] = ()  # with versions of their own
     headers: tuple[str, ...] = ()  # what DKMS compiles against, where it does: for this kernel, and for the next
+    modules: tuple[str, ...] = ()  # modules that another node compiled, of the driver's version: in no repository
+    kernel: tuple[str, ...] = ()  # what brings the next kernel, for which these have no module: held where it is there, and never installed
     held: tuple[str, ...] = ()  # what `hold` keeps as it is
     hold: str = ""
     stream: str = ""  # the module stream that is enabled before
@@ -66,6 +70,12 @@ def choose(system: System, choice: Choice) -> Packages:
     _refuse_unknown("kind of fabric", choice.fabric, FABRICS)
     _refuse_unknown("flavour of the kernel module", flavour, FLAVOURS if choice.module else ("",))
     branch = _branch(source, choice)
+    if choice.module and choice.module.prebuilt and not source.compiles:
+        raise Refusal(
+            f"a kernel module that another node compiled, for source {choice.source} of {system.name.replace('-', ' ')}",
+            "a source whose packages compile it, and apt",
+            "set nvidia_driver_build to everywhere",
+        )
     parts = _parts(choice)
     rules = [rule for rule in source.rules if rule.part in parts and rule.applies(flavour, choice.architecture, branch)]
     for part in FABRICS[choice.fabric]:
@@ -81,7 +91,7 @@ def choose(system: System, choice: Choice) -> Packages:
 def _parts(choice: Choice) -> set[str]:
     parts = {"pinning", "holding", "libraries", *FABRICS[choice.fabric]}
     if choice.module:
-        parts |= {"module", "headers"}
+        parts |= {"module", "kernel"} if choice.module.prebuilt else {"module", "build", "headers"}
         if choice.module.persistence:
             parts.add("persistence")
     return parts
@@ -110,18 +120,33 @@ def _answer(source: PackageSource, choice: Choice, branch: int, rules: list[Rule
         templates = [name for rule in rules if wanted(rule) for name in rule.names]
         return tuple(sorted({name.format_map({**values, "kernel": kernel}) for name in templates for kernel in kernels}))
 
+    beside = {"pinning", "headers", "kernel"}
+    modules = tuple(sorted(package_name(module.flavour, kernel) for kernel in kernels)) if module and module.prebuilt else ()
     # Libraries are in each stream, so that without a kernel module any would do.
     stream = source.streams.get(module.flavour if module else FLAVOURS[0], "")
     return Packages(
         first=names(lambda rule: rule.part == "pinning"),
-        same=names(lambda rule: rule.part not in {"pinning", "headers"} and not rule.own_version),
-        own=names(lambda rule: rule.part not in {"pinning", "headers"} and rule.own_version),
+        same=names(lambda rule: rule.part not in beside and not rule.own_version),
+        own=names(lambda rule: rule.part not in beside and rule.own_version),
         headers=names(lambda rule: rule.part == "headers"),
-        held=names(lambda rule: rule.is_held),
+        modules=modules,
+        kernel=names(lambda rule: rule.part == "kernel"),
+        held=tuple(sorted({*names(lambda rule: rule.is_held and rule.part != "kernel"), *modules})),
         hold=source.hold,
         stream=stream.format_map(values),
         repository=f"{source.repository}/{ARCHITECTURES[choice.architecture]}" if source.repository else "",
     )
+
+
+def compilers(system: System, choice: Choice) -> list[str]:
+    """Return the packages of a source that compile the kernel module with DKMS, of whatever flavour: none goes with compiled ones."""
+    source = system.source(choice.source)
+    branch = _branch(source, choice)
+    rules = [rule for rule in source.rules if rule.part == "build"]
+    applying = [rule for rule in rules if any(rule.applies(flavour, choice.architecture, branch) for flavour in FLAVOURS)]
+    templates = {name for rule in applying for name in rule.names}
+    names = {name.format_map({"branch": str(branch), "version": choice.version}) for name in templates}
+    return sorted(name for name in names if "dkms" in name)
 
 
 def _refuse_unknown(what: str, found: str, known: Iterable[str]) -> None:

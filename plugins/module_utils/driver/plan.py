@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_dnf, plan_found
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_dnf, plan_found, plan_once
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, look
@@ -21,7 +21,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rpm_installed import RPM_LIST, parse_rpm
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PREINSTALLED, RUNFILE
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PREINSTALLED, RUNFILE, WITHOUT_PACKAGES
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import list_path, parse_list
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
@@ -55,13 +55,25 @@ def plan(request: Request, node: Node, root: Path, fetch: Fetch) -> dict[str, An
     if request.source == RUNFILE:
         return plan_found.runfile(request, node, root)
     wish = _agreed(Wish(request, node))
-    found = wish.converged()
+    found = next(filter(None, (way.converged() for way in plan_once.ways(wish))), None)
     here = {"units": wish.units()}
     if found and all((root / path.lstrip("/")).exists() for path in request.files):
         return {**here, "converged": True, "version": found[0], "had": found[0], "flavour": found[1]}
+    make = MANAGERS[wish.source.hold].plan
+    misfit = plan_once.misfit(wish, root)
+    compiled = plan_once.with_prebuilt(wish) if request.prebuilt and not misfit else plan_once.here(wish)
+    if compiled:
+        return {**here, "converged": False, **make(compiled, fetch)}
+    unsigned = ""
     if request.flavour and not wish.source.signed:
-        node.secure_boot.refuse_unsigned(request.signing, root)
-    return {**here, "converged": False, **MANAGERS[wish.source.hold].plan(wish, fetch)}
+        try:
+            node.secure_boot.refuse_unsigned(request.signing, root)
+        except Refusal as refusal:
+            if request.prebuilt or not plan_once.can(wish):
+                raise
+            unsigned = str(refusal)
+    planned = make(wish, fetch)
+    return {**here, "converged": False, "misfit": misfit, **planned, **plan_once.sharing(wish, planned, unsigned)}
 
 
 def _agreed(wish: Wish) -> Wish:
@@ -84,7 +96,10 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
     told: dict[str, Any] = {"loaded": loaded, "asked": request.version or f"no version on {request.system.name}"}
     try:
         installed, cut_off = MANAGERS[request.system.hold].look(root)
-        node = look(root, installed)
-        return {**told, "interrupted": cut_off, **plan(request, node.bare() if request.bare else node, root, fetch)}
+        node = look(root, installed, request.kernels)
+        # What is not packages is for one kernel only.
+        kernels = node.kernels[:1] if request.source in WITHOUT_PACKAGES else node.kernels
+        planned = plan(request, node.bare() if request.bare else node, root, fetch)
+        return {**told, "kernels": list(kernels), "interrupted": cut_off, **planned}
     except (Refusal, OSError, subprocess.TimeoutExpired) as error:
         return {**told, "converged": False, "error": str(error)}

@@ -15,6 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Com
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_apt import ScratchApt
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import upstream
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 
@@ -34,8 +35,11 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         packages = [f"{name}={exact}" for name, exact in sorted(chosen.packages.items())]
         packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
         answer = wish.answers(version)[chosen.flavour]
+        remove = wish.in_the_way(chosen.flavour)
+        there = wish.node.installed
+        local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
-        changes = apt.simulate([*first, *packages])
+        changes = apt.simulate([*first, *packages, *(f"{name}-" for name in remove)])
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         return {
             **wish.outcome(version, available),
@@ -43,8 +47,11 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             "disable": disable,
             "first": first,
             "packages": packages,
-            "hold": sorted({*chosen.packages, *answer.held, *first} - ({*answer.first} - {*first})),
-            "changes": changes,
+            "remove": remove,
+            "local": local,
+            "hold": sorted({*chosen.packages, *answer.held, *first, *wish.kernel(chosen.flavour)} - ({*answer.first} - {*first})),
+            # The local packages are not here yet, but what they need is.
+            "changes": changes + [f"Inst {name} ({version} compiled on {wish.request.prebuilt[0].built_on})" for name in local],
         }
 
 

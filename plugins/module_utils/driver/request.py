@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import Provenance
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.runfile import RunFile
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import Signing
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
@@ -21,6 +22,9 @@ class Request:
     version: str = ""  # exact, a branch, or nothing
     fleet_version: str = ""  # the exact one that all nodes which are asked for this version or branch have agreed on
     flavour: str = ""  # of the kernel module: open, proprietary, auto; empty where the module is not managed
+    kernels: tuple[str, ...] = ()  # for which it has a module; empty: the running one, and the one that boots next
+    build_once: bool = False  # whether a module that another node compiled is as good as one that is compiled here
+    prebuilt: tuple[Provenance, ...] = ()  # such modules, one for each kernel
     persistence: bool = True
     fabric: str = "auto"  # what links the GPUs, or to look
     extra_packages: tuple[str, ...] = ()  # of the driver's version, besides those that the system's data names

@@ -12,7 +12,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.gpu_generation import FL
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "sbsa"}
 
 # `pinning` tells apt beforehand which versions to take; `holding` is the program that holds; `nvlink5` comes on top of `fabric`.
-PARTS = ("pinning", "holding", "libraries", "module", "persistence", "headers", "fabric", "nvlink5")
+# Of the kernel module, `build` and `headers` compile it; where another node did that, `kernel` would bring a kernel that has none.
+PARTS = ("pinning", "holding", "libraries", "module", "build", "headers", "kernel", "persistence", "fabric", "nvlink5")
 
 _BRANCH_FIELDS = {"branch", "version"}
 _FIELDS = {*_BRANCH_FIELDS, "kernel", "kernel_kind"}

@@ -48,6 +48,13 @@ class SecureBoot:
         state, keys = (_content(root / _VARIABLES / name) for name in (_STATE, _OWNERS_KEYS))
         return cls(enabled=state[4:5] == b"\x01", owners_keys=keys[4:])
 
+    def trusts(self, number: str) -> bool:
+        """Tell whether the owner's keys have the certificate of this number (hexadecimal digits)."""
+        digits = bytes.fromhex(number)
+        # As DER writes integers: tag, length, and a zero where the first bit would be the sign.
+        written = [b"\x02" + bytes([len(value)]) + value for value in (digits, b"\0" + digits)]
+        return bool(digits) and any(value in self.owners_keys for value in written)
+
     def refuse_unsigned(self, signing: Signing, root: Path) -> None:
         """Refuse modules that are compiled here where the kernel would not load them."""
         missing = signing.missing(root)

@@ -41,6 +41,11 @@ class PackageSource:
             raise ValueError(f"found hold {self.hold!r}, expected one of {', '.join(HOLDS)}")
 
     @property
+    def compiles(self) -> bool:
+        """Whether a node compiles the kernel module, in a way of which we can make a package for others."""
+        return self.hold == "apt-mark" and any(rule.part == "build" for rule in self.rules)
+
+    @property
     def needs_branch(self) -> bool:
         """Whether names or conditions depend on the driver's branch."""
         return bool(self.first_branch or self.streams or any(rule.needs_branch for rule in self.rules))

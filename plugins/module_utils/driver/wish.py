@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import complete_and_held, installed_branch, kept_version
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours, refuse_misfit
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import PREFIX
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.packages import Choice, Module, Packages, choose
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.packages import Choice, Module, Packages, choose, compilers
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Repository
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
@@ -26,6 +27,7 @@ class Wish:
 
     request: Request
     node: Node
+    prebuilt: bool = False  # whether the kernel module comes compiled from another node
 
     @cached_property
     def source(self) -> PackageSource:
@@ -62,10 +64,8 @@ class Wish:
         """Return the packages by the flavour of the kernel module ("" without one), the best first."""
         request, node = self.request, self.node
         fitting = flavours(request.flavour, node.gpus) if request.flavour else [""]
-        modules = {
-            flavour: Module(flavour, node.kernels, node.kernel_kind, persistence=request.persistence) if flavour else None
-            for flavour in fitting
-        }
+        some = Module("", node.kernels, node.kernel_kind, persistence=request.persistence, prebuilt=self.prebuilt)
+        modules = {flavour: replace(some, flavour=flavour) if flavour else None for flavour in fitting}
         named = version if self.source.needs_branch else ""
         return {
             flavour: choose(request.system, Choice(request.source, node.architecture, named, module, self.fabric))
@@ -94,11 +94,25 @@ class Wish:
 
     def converged(self) -> tuple[str, str] | None:
         """Return version and flavour of a node that has all packages of one, held."""
-        for flavour, packages in self.lists.items():
+        for flavour, answer in self._answers.items():
+            packages = [*self.lists[flavour], *answer.modules]
             version = kept_version(self.node.installed, packages, self.request.version)
-            if version and complete_and_held(self.node.installed, packages) and not self.beside(flavour):
+            held = [*packages, *self.kernel(flavour)]
+            if version and complete_and_held(self.node.installed, held) and not self.beside(flavour):
                 return version, flavour
         return None
+
+    def in_the_way(self, flavour: str) -> list[str]:
+        """Return what has to go: what compiles the module where it comes compiled, and compiled ones that are for nothing any more."""
+        wanted = self._answers[flavour].modules
+        others = [name for name in self.node.installed if name.startswith(PREFIX) and name not in wanted]
+        choice = Choice(self.request.source, self.node.architecture, self.wanted, None)
+        tools = compilers(self.request.system, choice) if self.prebuilt else []
+        return sorted(others + [name for name in tools if name in self.node.installed]) if flavour else []
+
+    def kernel(self, flavour: str) -> list[str]:
+        """Return what the node has that would bring a kernel without a module."""
+        return [name for name in self._answers[flavour].kernel if name in self.node.installed]
 
     def units(self) -> list[str]:
         """Return the services that the node runs with the kernel module: what keeps the GPUs initialised, and what links them."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-GROUPS = ("first", "same", "own", "headers")
+GROUPS = ("first", "same", "own", "headers", "modules", "kernel")
 _TEXT = (Path(__file__).parent / "expected_packages.txt").read_text(encoding="utf-8")
 
 

@@ -315,7 +315,7 @@ def test_another_source_for_the_repository_is_refused_or_goes(monkeypatch: pytes
 
 def test_what_is_installed_is_asked_of_the_systems_own_package_manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked = []
-    monkeypatch.setattr(planning, "look", lambda _, installed: Node(installed, (KERNEL,)))
+    monkeypatch.setattr(planning, "look", lambda _, installed, _kernels: Node(installed, (KERNEL,)))
     monkeypatch.setattr(planning, "output", lambda *command: asked.append(command[0]) or f"ml {exact('580.10')}\n")
     (tmp_path / "etc/dnf/plugins").mkdir(parents=True)
     (tmp_path / "etc/dnf/plugins/versionlock.list").write_text("ml-3:580.10-1.el9.*\n", encoding="utf-8")

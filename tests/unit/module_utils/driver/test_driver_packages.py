@@ -58,12 +58,13 @@ class Combination:
     architecture: str
     flavour: str  # empty where the kernel module is not managed
     persistence: bool
+    prebuilt: bool
     branch: str
     version: str
     fabric: str
 
     def choice(self) -> Choice:
-        module = Module(self.flavour, (KERNEL,), KIND, persistence=self.persistence) if self.flavour else None
+        module = Module(self.flavour, (KERNEL,), KIND, persistence=self.persistence, prebuilt=self.prebuilt) if self.flavour else None
         return Choice(self.source, self.architecture, self.version, module, self.fabric)
 
     def blocks(self) -> list[Block]:
@@ -74,6 +75,7 @@ class Combination:
     def expected(self, blocks: list[Block]) -> dict[str, Any]:
         """Return what they say of it."""
         so = {self.architecture, self.flavour, "persistence" if self.flavour and self.persistence else ""}
+        so.add("prebuilt" if self.prebuilt else "compiled")
         values = {"branch": self.branch, "version": self.version, "kernel": KERNEL, "kind": KIND}
         groups: dict[str, list[str]] = {group: [] for group in GROUPS}
         for line in (line for block in blocks for line in block.lines if line.needs <= so):
@@ -84,10 +86,11 @@ class Combination:
 
 
 def combinations(name: str) -> Iterator[Combination]:
-    modules = [("", False), *itertools.product(("open", "proprietary"), (True, False))]
-    for source, architecture, (flavour, persistence), branch, fabric in itertools.product(SOURCES, ARCHITECTURES, modules, EXACT, FABRICS):
+    modules = [("", False, False), *itertools.product(("open", "proprietary"), (True, False), (True, False))]
+    every = itertools.product(SOURCES, ARCHITECTURES, modules, EXACT, FABRICS)
+    for source, architecture, (flavour, persistence, prebuilt), branch, fabric in every:
         for version in {EXACT[branch], "" if branch == "none" else branch}:
-            yield Combination(name, source, architecture, flavour, persistence, branch, version, fabric)
+            yield Combination(name, source, architecture, flavour, persistence, prebuilt, branch, version, fabric)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -95,7 +98,8 @@ def test_every_combination_is_as_in_the_table_or_refused(name: str) -> None:
     outcomes: Counter[str] = Counter()
     for combination in combinations(name):
         blocks = combination.blocks()
-        if len(blocks) < (1 if combination.fabric == "none" else 2):
+        unknown = len(blocks) < (1 if combination.fabric == "none" else 2)
+        if unknown or (combination.prebuilt and not combination.expected(blocks)["modules"]):
             with pytest.raises(Refusal):
                 choose(KNOWN[name], combination.choice())
             outcomes["refused"] += 1

@@ -288,6 +288,14 @@ def test_the_node_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert nodes.look(tmp_path, {}).fabric == "nvswitch"
 
 
+def test_the_kernels_of_an_image_are_not_those_of_the_machine_that_makes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("os.uname", lambda: SimpleNamespace(release=KERNEL, machine="x86_64"))
+    devices(tmp_path)
+    (tmp_path / "sys/bus/pci/devices").mkdir(parents=True)
+    (tmp_path / "lib/modules" / NEXT / "build").mkdir(parents=True)
+    assert nodes.look(tmp_path, {}, (NEXT,)) == Node({}, (NEXT,), frozenset([NEXT]))
+
+
 def test_switches_of_nvlink_5_are_known_by_a_network_adapter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.uname", lambda: SimpleNamespace(release=KERNEL, machine="x86_64"))
     devices(tmp_path, ("0000:1b:00.0", "0x10de", "0x030200", "0x2901"))
