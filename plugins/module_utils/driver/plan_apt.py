@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import apt_files
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.bare_kernel import refuse_bare_kernel
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.mixture import refuse_mixture
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete, Offers, complete, parse_policy
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
@@ -41,6 +42,8 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         first = _first(apt, wish, version, places) if answer.first else []
         changes = apt.simulate([*first, *packages, *(f"{name}-" for name in remove)])
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
+        if wish.source.signed:
+            refuse_bare_kernel(changes)
         return {
             **wish.outcome(version, available),
             "files": files,
