@@ -36,11 +36,12 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         packages = [f"{name}={exact}" for name, exact in sorted(chosen.packages.items())]
         packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
         answer = wish.answers(version)[chosen.flavour]
-        remove = wish.in_the_way(chosen.flavour)
+        remove = sorted({*wish.in_the_way(chosen.flavour), *wish.outgrown(version, chosen.packages)})
         there = wish.node.installed
         local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
-        changes = apt.simulate([*first, *packages, *(f"{name}-" for name in remove)])
+        before = [*first, *(f"{name}-" for name in wish.outgrown(version, first, pinning=True) if first)]
+        changes = apt.simulate([*before, *packages, *(f"{name}-" for name in remove)])
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         if wish.source.signed:
             refuse_bare_kernel(changes)
@@ -48,7 +49,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             **wish.outcome(version, available),
             "files": files,
             "disable": disable,
-            "first": first,
+            "first": before,
             "packages": packages,
             "remove": remove,
             "local": local,

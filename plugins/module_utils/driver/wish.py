@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import ARCHITECTURES
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PackageSource
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_of
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_of, upstream
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,20 @@ class Wish:
         choice = Choice(self.request.source, self.node.architecture, self.wanted, None)
         tools = compilers(self.request.system, choice) if self.prebuilt else []
         return sorted(others + [name for name in tools if name in self.node.installed]) if flavour else []
+
+    def outgrown(self, version: str, named: Iterable[str], *, pinning: bool = False) -> list[str]:
+        """Return what the node has of the driver at other versions, under names that this version does not have.
+
+        Being held, it would keep the packages out that took its place. What pins versions is asked for apart: it goes first. A kernel
+        module that is not managed stays.
+        """
+        module = ("module", "build", "persistence") if self.request.flavour else ()
+        parts = {"pinning"} if pinning else {"libraries", "fabric", "nvlink5", *module}
+        names = [name for rule in self.source.rules if rule.part in parts and not rule.own_version for name in rule.names]
+        templates = [re.escape(name).replace(r"\{branch\}", r"\d{3}").replace(r"\{version\}", r"\d{3}[\d.]*") for name in names]
+        ours = re.compile("|".join(templates) or "(?!)")
+        others = {name for name, package in self.node.installed.items() if ours.fullmatch(name) and upstream(package.version) != version}
+        return sorted(others - {*named})
 
     def kernel(self, flavour: str) -> list[str]:
         """Return what the node has that would bring a kernel without a module."""

@@ -18,6 +18,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import SecureBoot
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 H100, B200, V100 = 0x2330, 0x2901, 0x1DB6
 
@@ -322,3 +323,23 @@ def test_a_bare_node_has_its_kernels_and_nothing_of_the_driver(monkeypatch: pyte
     answer(replace(request(), bare=True), Path("/nowhere"), fetch=lambda _: b"")
     answer(request(), Path("/nowhere"), fetch=lambda _: b"")
     assert seen == [here.bare(), here]
+
+
+def test_what_a_version_has_under_another_name_makes_way_for_it() -> None:
+    """NVIDIA's packages lost the branch in their names with 590, and held ones of 580 kept them out."""
+    rules = [
+        rule("libnvidia-compute-{branch}", before_branch=590),
+        rule("libnvidia-compute", first_branch=590),
+        rule("nvidia-dkms-{branch}-open", part="module", before_branch=590),
+        rule("nvidia-driver-pinning-{version}", part="pinning"),
+    ]
+    system = System.parse("Ubuntu-24", {"sources": {"nvidia": {"hold": "apt-mark", "packages": rules}}, "repository": "ubuntu2404"})
+    there = node(
+        libnvidia_compute_580="580.10-1", nvidia_dkms_580_open="580.10-1", bash="5.2", **{"nvidia-driver-pinning-580.10": "580.10-1"}
+    )
+    wish = Wish(Request(system, "nvidia", version="590.20"), there)
+    assert wish.outgrown("590.20", ["libnvidia-compute"]) == ["libnvidia-compute-580"]
+    assert wish.outgrown("580.10", ["libnvidia-compute-580"]) == []
+    assert wish.outgrown("590.20", ["nvidia-driver-pinning-590.20"], pinning=True) == ["nvidia-driver-pinning-580.10"]
+    managed = Wish(replace(wish.request, flavour="open"), there)
+    assert managed.outgrown("590.20", ["libnvidia-compute"]) == ["libnvidia-compute-580", "nvidia-dkms-580-open"]
