@@ -1,7 +1,7 @@
 # One command each for a newcomer. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vm lint clean setup
+.PHONY: help demo test test-driver test-vm lint clean setup
 
 NODES ?= 2
 IMAGE ?= cpu
@@ -19,6 +19,9 @@ demo: setup ## A fleet of containers with simulated GPUs, from bare to verdict (
 test: ## Everything: linters, unit and contract tests, the packages, and Molecule on real nodes
 	@tests/sandbox/setup.sh torch
 	tests/run.sh
+
+test-driver: setup ## What of the driver takes long: modules compiled for real, and installations interrupted anywhere
+	tests/driver.sh
 
 test-vm: setup ## The driver's kernel module in a virtual machine with a kernel of its own (PORT=20022)
 	tests/vm/setup.sh
