@@ -20,7 +20,7 @@ test: ## Everything: linters, unit and contract tests, the packages, and Molecul
 	@tests/sandbox/setup.sh torch
 	tests/run.sh
 
-test-driver: setup ## What of the driver takes long: modules compiled for real, and installations interrupted anywhere
+test-driver: setup ## What of the driver takes long: modules compiled for real, installations interrupted anywhere, other systems
 	tests/driver.sh
 
 test-vm: setup ## The driver's kernel module in a virtual machine with a kernel of its own (PORT=20022)

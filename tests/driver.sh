@@ -5,10 +5,11 @@ cd "$(dirname "$0")/.."
 export MOLECULE_EPHEMERAL_DIRECTORY="$PWD/.cache/molecule"
 rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
 
-trap 'molecule cleanup -s driver; molecule destroy -s default' EXIT
+trap 'molecule cleanup -s driver; molecule cleanup -s driver_systems; molecule destroy -s default' EXIT
 molecule create -s default
-for step in "prepare --force" converge verify; do
-    # shellcheck disable=SC2086 # two words
-    molecule $step -s driver
-done
+molecule prepare --force -s driver
+molecule converge -s driver
+molecule verify -s driver
 molecule verify -s driver_faults
+molecule prepare --force -s driver_systems
+molecule verify -s driver_systems

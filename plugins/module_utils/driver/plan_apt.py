@@ -40,7 +40,9 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         there = wish.node.installed
         local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
-        before = [*first, *(f"{name}-" for name in wish.outgrown(version, first, pinning=True) if first)]
+        former = wish.outgrown(version, first, pinning=True)
+        before = [*first, *(f"{name}-" for name in former)] if first else []
+        remove += former if not first else []
         changes = apt.simulate([*before, *packages, *(f"{name}-" for name in remove)])
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         if wish.source.signed:
