@@ -24,7 +24,7 @@ USAGE = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || awk '/^usage_us
 def play(name: str, *arguments: str) -> None:
     """Run a playbook of the scenario."""
     environment = {**os.environ, **SANDBOX, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}"}
-    inventories = ("-i", "inventories/sandbox", "-i", "molecule/driver/hosts.yml")
+    inventories = ("-i", "inventories/sandbox", "-i", "molecule/driver/inventory/hosts.yml")
     command = ["ansible-playbook", f"molecule/driver/{name}.yml", *inventories, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
