@@ -62,9 +62,10 @@ def _add_sources(apt: ScratchApt, wanted: Wanted, folder: Path) -> None:
     for path, place in local.items():
         Path(place).write_bytes(wanted.keys[path].read_bytes() if path in wanted.keys else wanted.files[path].encode())
     for path, text in sources.items():
+        here = text
         for key, place in local.items():
-            text = text.replace(key, place)  # noqa: PLW2901
-        apt.write(path, text)
+            here = here.replace(key, place)
+        apt.write(path, here)
     for file in (apt.root / "sources.list", *(apt.root / "sources.list.d").iterdir()):
         # apt takes what lies in a folder from there, and would not bring it here.
         file.write_text(file.read_text(encoding="utf-8").replace("file:/", "copy:/"), encoding="utf-8")

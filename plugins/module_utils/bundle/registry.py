@@ -74,12 +74,12 @@ class Repository:
     def _open(self, path: str, headers: dict[str, str]) -> HTTPResponse:
         url = f"{'https' if self.tls else 'http'}://{self.host}/v2/{self.name}/{path}"
         for attempt in (1, 2):
-            request = urllib.request.Request(url, headers=headers)  # noqa: S310
+            request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http or https, by the line above
             if self.authorization:
                 # A redirect leads to where the blobs lie, which is not to see it.
                 request.add_unredirected_header("Authorization", self.authorization)
             try:
-                response: HTTPResponse = urllib.request.urlopen(request, timeout=60, context=self._trust())  # noqa: S310
+                response: HTTPResponse = urllib.request.urlopen(request, timeout=60, context=self._trust())  # noqa: S310 - as above
             except urllib.error.HTTPError as error:
                 if error.code != 401 or attempt == 2:  # noqa: PLR2004 - unauthorized; asked with a token already
                     raise Refusal(f"{error} from {url}", "the image", "correct pytorch_image_* or the account, bundle_image_*") from error
@@ -96,9 +96,16 @@ class Repository:
         if scheme.lower() != "bearer":
             return basic
         given = dict(re.findall(r'(\w+)="([^"]*)"', parameters))
+        realm = given.get("realm", "")
+        if not realm.startswith("https://" if self.tls else ("https://", "http://")):
+            raise Refusal(
+                f"{self.host} sending to {realm or 'nowhere'} for a token",
+                f"an address that begins with {'https' if self.tls else 'http'}://, since an account's password goes there",
+                "ask who runs the registry, or take another one",
+            )
         query = urllib.parse.urlencode({key: given[key] for key in ("service", "scope") if key in given})
-        request = urllib.request.Request(f"{given['realm']}?{query}", headers={"Authorization": basic} if basic else {})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=60, context=self._trust()) as response:  # noqa: S310
+        request = urllib.request.Request(f"{realm}?{query}", headers={"Authorization": basic} if basic else {})  # noqa: S310 - looked at above
+        with urllib.request.urlopen(request, timeout=60, context=self._trust()) as response:  # noqa: S310 - looked at above
             answer = json.load(response)
         return f"Bearer {answer.get('token') or answer['access_token']}"
 

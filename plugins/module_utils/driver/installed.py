@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -49,7 +48,6 @@ def complete_and_held(installed: dict[str, Installed], packages: list[str]) -> b
 
 def installed_branch(installed: dict[str, Installed], rules: Iterable[Rule]) -> str:
     """Return the one branch of those of the driver's libraries that are installed, or nothing."""
-    templates = [re.escape(name).replace(r"\{branch\}", r"\d{3}") for rule in rules if rule.part == "libraries" for name in rule.names]
-    library = re.compile("|".join(templates))
-    branches = {branch_within(package.version) for name, package in installed.items() if library.fullmatch(name)}
+    libraries = [rule for rule in rules if rule.part == "libraries"]
+    branches = {branch_within(package.version) for name, package in installed.items() if any(rule.names_it(name) for rule in libraries)}
     return next((str(branch) for branch in branches if len(branches) == 1), "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -87,8 +86,8 @@ def _present(wish: Wish) -> set[str]:
 
 def _known(wish: Wish, names: Iterable[str]) -> set[str]:
     """Return those of the names that are the driver's in some branch or flavour."""
-    rules = [re.escape(name).replace(r"\{branch\}", r"\d{3}") for rule in wish.source.rules if not rule.own_version for name in rule.names]
-    return {name for name in names if re.fullmatch("|".join(rules), name)}
+    rules = [rule for rule in wish.source.rules if not rule.own_version]
+    return {name for name in names if any(rule.names_it(name) for rule in rules)}
 
 
 def _installed_at(wish: Wish, version: str) -> dict[str, str]:

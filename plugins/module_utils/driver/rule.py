@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
@@ -27,6 +29,15 @@ def fields(template: str) -> set[str]:
 def needs_branch(template: str) -> bool:
     """Tell whether a template can be filled only when the driver's branch is known."""
     return bool(fields(template) & _BRANCH_FIELDS)
+
+
+# What stands for a field where any value will do.
+_ANY = {"branch": r"\d{3}", "version": r"\d{3}[\d.]*", "kernel": r"\d\S*", "kernel_kind": r"\S+"}
+
+
+@functools.cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile("".join(re.escape(text) + (_ANY[name] if name else "") for text, name, _, _ in Formatter().parse(template)))
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,10 @@ class Rule:
     def needs_branch(self) -> bool:
         """Whether it says nothing before the driver's branch is known."""
         return bool(self.first_branch or self.before_branch or any(map(needs_branch, self.names)))
+
+    def names_it(self, package: str) -> bool:
+        """Tell whether this is one of the packages, of whatever branch, version or kernel."""
+        return any(_pattern(name).fullmatch(package) for name in self.names)
 
     def applies(self, flavour: str, architecture: str, branch: int) -> bool:
         """Tell whether the conditions are met."""

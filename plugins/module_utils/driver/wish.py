@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -119,11 +118,9 @@ class Wish:
         """
         module = ("module", "build", "persistence") if self.request.flavour else ()
         parts = {"pinning"} if pinning else {"libraries", "fabric", "nvlink5", *module}
-        names = [name for rule in self.source.rules if rule.part in parts and not rule.own_version for name in rule.names]
-        templates = [re.escape(name).replace(r"\{branch\}", r"\d{3}").replace(r"\{version\}", r"\d{3}[\d.]*") for name in names]
-        ours = re.compile("|".join(templates) or "(?!)")
-        others = {name for name, package in self.node.installed.items() if ours.fullmatch(name) and upstream(package.version) != version}
-        return sorted(others - {*named})
+        rules = [rule for rule in self.source.rules if rule.part in parts and not rule.own_version]
+        others = {name for name, package in self.node.installed.items() if upstream(package.version) != version}
+        return sorted(name for name in others - {*named} if any(rule.names_it(name) for rule in rules))
 
     def kernel(self, flavour: str) -> list[str]:
         """Return what the node has that would bring a kernel without a module."""

@@ -145,3 +145,10 @@ def test_no_image_for_the_nodes(registry: str, tmp_path: Path) -> None:
 def test_no_registry(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"no answer from http://127\.0\.0\.1:9/v2/a/manifests/one"):
         fetch(Repository("127.0.0.1:9", "a", tls=False), "one", "x86_64", "a:one", tmp_path / "image.tar")
+
+
+@pytest.mark.parametrize("realm", ["file:///etc/passwd", "http://elsewhere.example/token", ""])
+def test_an_account_is_sent_to_no_place_that_could_be_read_or_is_none(realm: str) -> None:
+    """A registry names where tokens are; urllib would have read a file of the controller."""
+    with pytest.raises(Refusal, match=r"Found registry\.example sending to .* for a token\. Expected an address that begins with https://"):
+        Repository("registry.example", "a", "me", "mine")._authorize(f'Bearer realm="{realm}",service="test"')
