@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.gpu.fleet.plugins.module_utils.workspace import complete
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.claims import complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-def workspaces(entries: Sequence[Mapping[str, Any]], data_directory: str, bind_address: str) -> list[dict[str, Any]]:
-    """Return the workspaces with nothing left out, or fail with every mistake."""
+def workspaces(entries: Sequence[Mapping[str, Any]], places: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the workspaces with nothing left out that the inventory alone decides, or fail with every mistake."""
     try:
-        return complete(entries, data_directory, bind_address)
+        return complete(entries, places)
     except ValueError as mistakes:
         raise AnsibleFilterError(str(mistakes)) from mistakes
 

@@ -10,15 +10,19 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpu.fleet.plugins.module_utils import expectation, workspace
+from ansible_collections.gpu.fleet.plugins.module_utils import expectation
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# What the role's variables are by default, where an entry leaves it to them.
+_WORKSPACE_PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0.0.1", "ssh_bind_address": "0.0.0.0", "shm_size": "8g"}  # noqa: S104
+
 # What a specification cannot say: values that are each of the right type, and cannot be meant together. The readers raise ValueError.
 _READERS: dict[str, Callable[[Any], object]] = {
     "gpu_readiness_expectation": expectation.parse,
-    "jupyter_workspaces": lambda entries: workspace.complete(entries, "/srv/workspaces", "0.0.0.0"),  # noqa: S104 - the role's defaults
+    "jupyter_workspaces": lambda entries: claims.complete(entries, _WORKSPACE_PLACES),
 }
 
 

@@ -1,9 +1,10 @@
-"""Wait until every workspace does what it is for: Jupyter lets in who has the token and nobody else, and SSH answers.
+"""Wait until every workspace does what it is for: Jupyter lets in who has the secret and nobody else, and SSH answers.
 
-Usage: python3 - TIMEOUT_S WORKSPACES < health.py     (WORKSPACES: JSON list of name, bind_address, jupyter_port, ssh_port)
+Usage: the role adds a call of `main` to this text and sends both to the standard input of `python3 -`: secrets are on no command line.
 
-The tokens are read on the node and are not printed. Where one does not answer, it is told what was found, what was expected and the next
-step, and the exit status is 1.
+Each workspace is a dictionary of name, bind_address, jupyter_port, ssh_bind_address, ssh_port, base_url, secret and data. Printed is the
+fingerprint of each SSH host key, as one line of JSON, or, where a workspace does not answer, what was found, what was expected and the next
+step; the exit status is 1 then.
 """
 
 from __future__ import annotations
@@ -12,30 +13,35 @@ import http.client
 import json
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 
-def jupyter_problem(address: str, port: int, token: str) -> str:
-    """Ask Jupyter's status, which needs the token, with and without it."""
-    for headers, expected in (({"Authorization": f"token {token}"}, (200,)), ({}, (302, 401, 403))):
+def local(address: str) -> str:
+    """Return where to ask for what listens on an address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+
+
+def jupyter_problem(workspace: dict) -> str:
+    """Ask Jupyter's status, which needs the secret, with and without it."""
+    address, port = local(workspace["bind_address"]), int(workspace["jupyter_port"])
+    for headers, expected in (({"Authorization": f"token {workspace['secret']}"}, (200,)), ({}, (302, 401, 403))):
         connection = http.client.HTTPConnection(address, port, timeout=5)
         try:
-            connection.request("GET", "/api/status", headers=headers)
+            connection.request("GET", f"{workspace['base_url']}api/status", headers=headers)
             status = connection.getresponse().status
         except (OSError, http.client.HTTPException) as problem:
             return f"Jupyter on {address}:{port}: found {problem or type(problem).__name__}, expected an answer"
         finally:
             connection.close()
         if status not in expected:
-            who = "with its token" if headers else "without a token"
+            who = "with its secret" if headers else "without the secret"
             return f"Jupyter on {address}:{port} {who}: found status {status}, expected {' or '.join(map(str, expected))}"
     return ""
 
 
-def ssh_problem(address: str, port: int) -> str:
+def ssh_problem(workspace: dict) -> str:
     """Read the SSH server's greeting."""
+    address, port = local(workspace["ssh_bind_address"]), int(workspace["ssh_port"])
     try:
         with socket.create_connection((address, port), timeout=5) as connection:
             greeting = connection.recv(64)
@@ -44,32 +50,39 @@ def ssh_problem(address: str, port: int) -> str:
     return "" if greeting.startswith(b"SSH-2.0-") else f"SSH on {address}:{port}: found {greeting!r}, expected SSH-2.0"
 
 
-def problem_of(workspace: dict) -> str:
-    """Return what is wrong with one workspace, or nothing."""
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(workspace["bind_address"], workspace["bind_address"])  # noqa: S104
-    try:
-        token = Path(f"/etc/jupyter-workspaces/{workspace['name']}/token").read_text(encoding="utf-8")
-    except OSError as problem:
-        return f"found {problem}, expected the workspace's token"
-    return jupyter_problem(address, int(workspace["jupyter_port"]), token) or ssh_problem(address, int(workspace["ssh_port"]))
-
-
-def journal(name: str) -> str:
-    """Return the last lines that the workspace wrote."""
-    command = ["journalctl", f"--unit=jupyter-workspace-{name}.service", "--lines=12", "--no-pager", "--output=cat"]
+def run(*command: str) -> str:
+    """Return what a command prints, or nothing."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return " | ".join(done.stdout.splitlines())
+    return done.stdout
+
+
+def journal(name: str) -> str:
+    """Return the last lines that the workspace wrote."""
+    lines = run("journalctl", f"--unit=jupyter-workspace-{name}.service", "--lines=12", "--no-pager", "--output=cat")
+    return " | ".join(lines.splitlines())
+
+
+def host_key(workspace: dict) -> str:
+    """Return the fingerprint of the workspace's SSH host key, such as SHA256:..."""
+    words = run("ssh-keygen", "-l", "-f", f"{workspace['data']}/ssh/ssh_host_ed25519_key.pub").split()
+    return words[1] if len(words) > 1 else ""
 
 
 def main(timeout_s: float, workspaces: list) -> int:
     """Ask all of them again and again until all are well or the time is over."""
     deadline = time.monotonic() + timeout_s
     while True:
-        problems = {workspace["name"]: problem for workspace in workspaces for problem in [problem_of(workspace)] if problem}
+        problems = {
+            workspace["name"]: problem
+            for workspace in workspaces
+            for problem in [jupyter_problem(workspace) or ssh_problem(workspace)]
+            if problem
+        }
         if not problems:
+            print(json.dumps({workspace["name"]: host_key(workspace) for workspace in workspaces}))  # noqa: T201
             return 0
         if time.monotonic() >= deadline:
             break
@@ -80,7 +93,3 @@ def main(timeout_s: float, workspaces: list) -> int:
             f"Next: journalctl -u jupyter-workspace-{name} on the node. Its last lines: {journal(name)}"
         )
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]), json.loads(sys.argv[2])))

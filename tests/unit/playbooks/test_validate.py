@@ -19,7 +19,7 @@ def validate(inventory: str, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 def workspace(name: str) -> str:
-    return f"{{name: {name}, user: ada, authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}']}}"
+    return f"{{name: {name}, user: ada, jupyter_port: 8888, authorized_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}']}}"
 
 
 @pytest.fixture

@@ -64,18 +64,7 @@ fetch_cuda() {
     touch "$directory/complete"
 }
 
-fetch_workspace() { # what roles/jupyter installs on top of the image
-    local requirement directory=$wheels/workspace
-    requirement=jupyterlab==$(sed -n 's/^jupyter_lab_version: "\(.*\)"$/\1/p' "$here/../../../../roles/jupyter/defaults/main.yml")
-    [ "$(cat "$directory/complete" 2>/dev/null)" = "$requirement" ] && return
-    rm -rf "$directory"
-    mkdir -p "$directory"
-    download "$directory" "$requirement"
-    echo "$requirement" > "$directory/complete"
-}
-
 "fetch_$kind"
-fetch_workspace
 base=$("$here/../base.sh" bookworm) # the wheels are for its Python 3.11
 directory=$wheels/$kind
 torch=$(wheel_of "$directory" torch-)
@@ -89,7 +78,7 @@ else
 fi
 image=$repository:$tag
 
-inputs=$({ docker image inspect --format '{{.Id}}' "$base"; cat "$here/Dockerfile"; (cd "$wheels" && ls "$kind" workspace); } | sha256sum | cut -c1-16)
+inputs=$({ docker image inspect --format '{{.Id}}' "$base"; cat "$here/Dockerfile"; (cd "$wheels" && ls "$kind"); } | sha256sum | cut -c1-16)
 result() { printf '{"image": "%s", "tag": "%s", "version": "%s", "variant": "%s", "changed": %s}\n' "$image" "$tag" "$version" "$variant" "$1"; }
 if [ "$(docker image inspect --format '{{index .Config.Labels "gpu.fleet.inputs"}}' "$image" 2>/dev/null)" = "$inputs" ]; then
     say "have $image"
@@ -101,9 +90,8 @@ fi
 served=$(mktemp -d)
 ln -s "$directory"/*.whl "$served/"
 cp "$directory/$(wheel_of "$directory" pip-)" "$served/pip.whl"
-mkdir -p "$served/build/workspace-wheels"
+mkdir "$served/build"
 cp "$here/Dockerfile" "$served/build/"
-cp "$wheels"/workspace/*.whl "$served/build/workspace-wheels/"
 python3 -u -m http.server --bind 127.0.0.1 --directory "$served" 0 >"$served/log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$served"' EXIT

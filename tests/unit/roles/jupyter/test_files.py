@@ -1,10 +1,9 @@
-"""The programs that the role brings: what looks at a node, what asks a workspace, and what runs inside it."""
+"""The programs that the role brings: what looks at a node, and what asks a workspace."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import shlex
 import subprocess
 import sys
 import threading
@@ -28,17 +27,29 @@ def load(name: str) -> ModuleType:
     return module
 
 
-look, health, workspace = load("look"), load("health"), load("workspace")
+look, health = load("look"), load("health")
 
 # Printed by systemd 252.
 UNITS = """\
+ExecMainStatus=0
 Id=jupyter-workspace-alice.service
 ActiveState=active
 UnitFileState=enabled
 
+ExecMainStatus=1
 Id=jupyter-workspace-bob.service
 ActiveState=failed
 UnitFileState=disabled
+
+ExecMainStatus=42
+Id=jupyter-workspace-carol.service
+ActiveState=inactive
+UnitFileState=enabled
+
+ExecMainStatus=42
+Id=jupyter-workspace-dave.service
+ActiveState=active
+UnitFileState=enabled
 """
 
 
@@ -46,6 +57,8 @@ def test_units() -> None:
     assert look.parse_units(UNITS) == {
         "jupyter-workspace-alice.service": "active enabled",
         "jupyter-workspace-bob.service": "failed disabled",
+        "jupyter-workspace-carol.service": "asleep enabled",
+        "jupyter-workspace-dave.service": "active enabled",
     }
     assert look.parse_units("") == {}
 
@@ -57,22 +70,76 @@ def test_a_file_is_known_by_mode_and_contents(tmp_path: Path) -> None:
     assert look.fingerprint(token) == "0600 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
 
 
+# Printed by nvidia-smi of driver 550 and 570.
+GPUS = """\
+GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-8a1f0c9e-0000-4b5e-9d4e-1c2d3e4f5a6b)
+  MIG 1g.10gb     Device  0: (UUID: MIG-5f3e0d1c-0000-5a6b-8c7d-9e0f1a2b3c4d)
+  MIG 2g.20gb     Device  1: (UUID: MIG-6f3e0d1c-0000-5a6b-8c7d-9e0f1a2b3c4d)
+GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-9b1f0c9e-0000-4b5e-9d4e-1c2d3e4f5a6b)
+"""
+
+
+def test_gpus_and_their_parts() -> None:
+    assert look.parse_gpus(GPUS) == [
+        {
+            "index": 0,
+            "uuid": "GPU-8a1f0c9e-0000-4b5e-9d4e-1c2d3e4f5a6b",
+            "mig": [
+                {"index": "0:0", "uuid": "MIG-5f3e0d1c-0000-5a6b-8c7d-9e0f1a2b3c4d"},
+                {"index": "0:1", "uuid": "MIG-6f3e0d1c-0000-5a6b-8c7d-9e0f1a2b3c4d"},
+            ],
+        },
+        {"index": 1, "uuid": "GPU-9b1f0c9e-0000-4b5e-9d4e-1c2d3e4f5a6b", "mig": []},
+    ]
+    assert look.parse_gpus("No devices found.\n") == []
+
+
+# /proc/net/tcp and tcp6 of a little-endian machine: the second is a connection, not a listener.
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:22B8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   1: 0100007F:22B8 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 2 1 0 100 0 0 10 0
+"""
+TCP6 = """\
+  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid
+   0: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0
+   1: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0
+"""
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="the text is of a little-endian machine")
+def test_what_listens() -> None:
+    assert look.parse_listening(TCP) == [["127.0.0.1", 8888]]
+    assert look.parse_listening(TCP6) == [["::", 22], ["::1", 8080]]
+    assert look.parse_listening("") == []
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    assert look.is_missing(f"{tmp_path}/no")
+    assert not look.is_missing(str(tmp_path))
+    assert look.free_bytes(f"{tmp_path}/not/yet") > 0
+
+
 def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-", "gpu-fleet/workspace"],
+        [sys.executable, "-", json.dumps({"users": ["root", "nobody-of-this-name"], "paths": [], "data": []})],
         input=(FILES / "look.py").read_text(),
         env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == {"units": {}, "files": {}, "containers": [], "images": [], "docker": {}}
+    seen = json.loads(done.stdout)
+    assert seen.pop("users") == {"root": [0, 0]}
+    assert all(isinstance(port, int) for _, port in seen.pop("listening"))
+    assert seen == {"units": {}, "files": {}, "containers": [], "docker": {}, "gpus": [], "claims": {}, "missing": [], "free_bytes": {}}
 
 
 class Jupyter(BaseHTTPRequestHandler):
     """What JupyterLab answers: 403 without the token, 200 with it."""
 
     def do_GET(self) -> None:
+        assert self.path == "/alice/api/status"
         self.send_response(200 if self.headers.get("Authorization") == "token right" or self.server.is_open else 403)
         self.end_headers()
 
@@ -91,100 +158,44 @@ def server() -> Iterator[ThreadingHTTPServer]:
         thread.join()
 
 
-def test_jupyter_is_well_when_only_the_token_opens_it(server: ThreadingHTTPServer) -> None:
-    assert health.jupyter_problem("127.0.0.1", server.server_port, "right") == ""
+def one(port: int, **changes: Any) -> dict:
+    places = {"bind_address": "127.0.0.1", "jupyter_port": port, "ssh_bind_address": "0.0.0.0", "ssh_port": port}
+    return {"name": "alice", "base_url": "/alice/", "secret": "right", "data": "/nowhere", **places, **changes}
 
 
-def test_a_token_that_is_refused(server: ThreadingHTTPServer) -> None:
-    problem = health.jupyter_problem("127.0.0.1", server.server_port, "wrong")
-    assert "with its token: found status 403, expected 200" in problem
+def test_jupyter_is_well_when_only_the_secret_opens_it(server: ThreadingHTTPServer) -> None:
+    assert health.jupyter_problem(one(server.server_port)) == ""
+
+
+def test_a_secret_that_is_refused(server: ThreadingHTTPServer) -> None:
+    problem = health.jupyter_problem(one(server.server_port, secret="wrong"))
+    assert "with its secret: found status 403, expected 200" in problem
     assert "wrong" not in problem
 
 
 def test_jupyter_that_is_open_to_all_is_not_well(server: ThreadingHTTPServer) -> None:
     server.is_open = True
-    problem = health.jupyter_problem("127.0.0.1", server.server_port, "right")
-    assert "without a token: found status 200, expected 302 or 401 or 403" in problem
+    problem = health.jupyter_problem(one(server.server_port))
+    assert "without the secret: found status 200, expected 302 or 401 or 403" in problem
 
 
 def test_a_server_that_is_not_ssh(server: ThreadingHTTPServer) -> None:
-    assert "SSH on 127.0.0.1" in health.ssh_problem("127.0.0.1", server.server_port)
+    assert "SSH on 127.0.0.1" in health.ssh_problem(one(server.server_port))
 
 
 def test_nothing_listens() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Jupyter) as closed:
         port = closed.server_port
-    assert "Connection refused" in health.jupyter_problem("127.0.0.1", port, "right")
-    assert "Connection refused" in health.ssh_problem("127.0.0.1", port)
+    assert "Connection refused" in health.jupyter_problem(one(port))
+    assert "Connection refused" in health.ssh_problem(one(port))
 
 
 def test_a_workspace_that_does_not_answer_fails_within_its_time(capsys: pytest.CaptureFixture) -> None:
-    one = {"name": "nobody", "bind_address": "0.0.0.0", "jupyter_port": 1, "ssh_port": 2}
-    assert health.main(0.1, [one]) == 1
+    assert health.main(0.1, [one(1, name="nobody")]) == 1
     said = capsys.readouterr().out
-    assert said.startswith("workspace nobody: found ")
+    assert said.startswith("workspace nobody: Jupyter on 127.0.0.1:1: found ")
     assert "Next: journalctl -u jupyter-workspace-nobody" in said
 
 
 def test_no_workspaces_are_well() -> None:
     assert health.main(0, []) == 0
-
-
-ENVIRONMENT = {
-    "PATH": "/opt/venv/bin:/usr/bin",
-    "LD_LIBRARY_PATH": "/usr/local/nvidia/lib",
-    "MOTTO": """it's "fine" \\o/""",
-    "LINES": "a\nb",
-    "HOME": "/root",
-    "HOSTNAME": "x",
-    "WORKSPACE_USER": "alice",
-}
-
-
-def test_a_login_gets_what_the_image_sets_and_nothing_of_roots() -> None:
-    assert sorted(workspace.passed_on(ENVIRONMENT)) == ["LD_LIBRARY_PATH", "MOTTO", "PATH"]
-
-
-def test_sshd_lets_in_one_user_by_key_only() -> None:
-    lines = workspace.sshd_configuration("alice", workspace.passed_on(ENVIRONMENT)).splitlines()
-    closed = {"PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin no"}
-    assert {"AllowUsers alice", "AuthenticationMethods publickey", *closed} <= set(lines)
-    set_env = [line for line in lines if line.startswith("SetEnv")]
-    assert set_env == ["""SetEnv "LD_LIBRARY_PATH=/usr/local/nvidia/lib" "MOTTO=it's \\"fine\\" \\\\o/" "PATH=/opt/venv/bin:/usr/bin\""""]
-    assert "SetEnv" not in workspace.sshd_configuration("alice", {})
-
-
-def test_a_login_shell_gets_the_same() -> None:
-    environment = workspace.passed_on(ENVIRONMENT)
-    script = workspace.profile(environment) + "".join(f'printf "%s\\n" "${name}"\n' for name in environment)
-    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == list(environment.values())
-    assert shlex.quote(ENVIRONMENT["MOTTO"]) in script
-
-
-@pytest.mark.parametrize(("first", "second", "status"), [("exit 3", "sleep 60", 1), ("sleep 60", "exit 0", 1)])
-def test_when_one_service_ends_so_does_the_other(first: str, second: str, status: int) -> None:
-    program = f"""
-import importlib.util, subprocess, sys
-specification = importlib.util.spec_from_file_location("workspace", {str(FILES / "workspace.py")!r})
-workspace = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(workspace)
-services = {{name: subprocess.Popen(["/bin/sh", "-c", f"exec {{command}}" if command.startswith("sleep") else command])
-            for name, command in (("sshd", {first!r}), ("jupyter", {second!r}))}}
-sys.exit(workspace.watch(services))
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
-    assert done.returncode == status
-    assert done.stdout.startswith(f"workspace: {'sshd' if first.startswith('exit') else 'jupyter'} ended with ")
-
-
-def test_being_asked_to_end_is_no_failure() -> None:
-    program = f"""
-import importlib.util, os, signal, subprocess, sys, threading
-specification = importlib.util.spec_from_file_location("workspace", {str(FILES / "workspace.py")!r})
-workspace = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(workspace)
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-sys.exit(workspace.watch({{name: subprocess.Popen(["sleep", "60"]) for name in ("sshd", "jupyter")}}))
-"""
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=30).returncode == 0

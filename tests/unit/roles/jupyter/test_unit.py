@@ -18,7 +18,7 @@ def unit(*options: str) -> str:
         workspace={"name": "alice"},
         __jupyter_options=options,
         __jupyter_container="jupyter-workspace-alice-0123",
-        __jupyter_image="registry.example:5000/gpu-fleet/workspace:0123",
+        workspace_image_reference="registry.example:5000/gpu-fleet/workspace:0123",
     )
 
 
@@ -40,6 +40,11 @@ def test_systemd_hands_each_option_to_docker_as_it_is(option: str, line: str) ->
 
 def test_it_is_kept() -> None:
     lines = unit().splitlines()
-    for line in ("Restart=always", "After=docker.service network-online.target", "WantedBy=multi-user.target"):
+    for line in (
+        "Restart=always",
+        "RestartPreventExitStatus=42",
+        "After=docker.service network-online.target",
+        "WantedBy=multi-user.target",
+    ):
         assert line in lines
     assert "ExecStart=/usr/bin/docker start --attach jupyter-workspace-alice-0123" in lines

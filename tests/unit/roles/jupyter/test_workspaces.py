@@ -6,6 +6,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpu.fleet.plugins.filter.workspaces import workspaces
 
+PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0.0.1", "ssh_bind_address": "0.0.0.0", "shm_size": "8g"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIvs0zTh4Nh0wzm8bq1qk1bYb4mAEkT2SxKyqVJp6Vhz someone"
 
 
@@ -14,24 +15,28 @@ def entry(**changes: object) -> dict:
 
 
 def complete(*entries: dict) -> list[dict]:
-    return workspaces(list(entries), "/srv/workspaces", "0.0.0.0")
+    return workspaces(list(entries), PLACES)
 
 
 def test_what_is_left_out_is_filled_in() -> None:
-    assert complete(entry()) == [
-        {
-            "name": "alice",
-            "user": "alice",
-            "authorized_keys": [KEY],
-            "uid": 1000,
-            "gpus": "all",
-            "jupyter_port": 8888,
-            "ssh_port": 2222,
-            "data": "/srv/workspaces/alice",
-            "bind_address": "0.0.0.0",
-            "options": [],
-        }
-    ]
+    (workspace,) = complete(entry())
+    assert {key: workspace[key] for key in ("gpus", "jupyter_port", "ssh_port", "idle_shutdown_minutes")} == {
+        "gpus": "all",
+        "jupyter_port": "auto",
+        "ssh_port": "auto",
+        "idle_shutdown_minutes": 0,
+    }
+    assert {key: workspace[key] for key in ("data", "bind_address", "ssh_bind_address", "shm_size")} == {
+        "data": "/srv/workspaces/alice",
+        "bind_address": "127.0.0.1",
+        "ssh_bind_address": "0.0.0.0",
+        "shm_size": "8g",
+    }
+
+
+def test_what_is_empty_is_left_out() -> None:
+    """A specification hands over None for what an entry does not say."""
+    assert complete(entry(memory=None, data=None, uid=None)) == complete(entry())
 
 
 def test_nothing_is_well() -> None:
@@ -41,12 +46,14 @@ def test_nothing_is_well() -> None:
 @pytest.mark.parametrize(
     "second",
     [
+        {},
         {"jupyter_port": 8889, "ssh_port": 2223},
-        {"bind_address": "127.0.0.2"},
+        {"jupyter_port": 8888, "bind_address": "127.0.0.2"},
+        {"gpus": []},
     ],
 )
 def test_two_that_get_along(second: dict) -> None:
-    assert len(complete(entry(bind_address="127.0.0.1"), entry(name="bob", **second))) == 2
+    assert len(complete(entry(jupyter_port=8888), entry(name="bob", **second))) == 2
 
 
 @pytest.mark.parametrize(
@@ -62,12 +69,29 @@ def test_two_that_get_along(second: dict) -> None:
         ({"jupyter_port": 0}, "found jupyter_port 0"),
         ({"ssh_port": 65536}, "found ssh_port 65536"),
         ({"ssh_port": "22x"}, "found ssh_port '22x'"),
-        ({"data": "srv/x"}, "found data 'srv/x'"),
-        ({"data": "/"}, "found data '/'"),
-        ({"data": "/srv"}, "found data '/srv'"),
-        ({"data": "/srv/a:b"}, "found data"),
+        ({"data": "srv/x"}, "found the path 'srv/x'"),
+        ({"data": "/"}, "found the path '/'"),
+        ({"data": "/srv"}, "found the path '/srv'"),
+        ({"data": "/srv/a:b"}, "found the path"),
         ({"bind_address": "eth0"}, "found bind_address 'eth0'"),
         ({"gpus": "0"}, "found gpus '0'"),
+        ({"gpus": True}, "found gpus True"),
+        ({"gpus": 0}, "found gpus 0"),
+        ({"gpus": ["eth0"]}, "found gpus ['eth0']"),
+        ({"name": "hub"}, "found name 'hub'"),
+        ({"gid": "users"}, "found gid 'users'"),
+        ({"groups": ["users"]}, "found groups ['users']"),
+        ({"cpus": 0}, "found cpus 0"),
+        ({"memory": "64 GB"}, "found memory '64 GB'"),
+        ({"shm_size": "8"}, "found shm_size '8'"),
+        ({"idle_shutdown_minutes": -5}, "found idle_shutdown_minutes -5"),
+        ({"ssh_bind_address": "lan"}, "found ssh_bind_address 'lan'"),
+        ({"volumes": ["/scratch"]}, "found the volume '/scratch'"),
+        ({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}, "the engine's socket"),
+        ({"datasets": ["imagenet"]}, "found the path 'imagenet'"),
+        ({"password": "short"}, "found a password of 5 characters"),
+        ({"environment": {"A-B": "1"}}, "found the variables A-B"),
+        ({"environment": {"A": "1\n2"}}, "found the variables A"),
         ({"gpus": [0, 0]}, "found gpus [0, 0]"),
         ({"authorized_keys": []}, "found no authorized_keys"),
         ({"authorized_keys": ["ssh-ed25519 nonsense"]}, "found the authorised key"),
@@ -95,19 +119,20 @@ def test_mistakes(changes: dict, says: str) -> None:
         ({"name": "alice", "jupyter_port": 1, "ssh_port": 2}, "found name alice 2 times"),
         ({"jupyter_port": 8888, "ssh_port": 1}, "found port 8888 for alice (jupyter_port) and for bob (jupyter_port)"),
         ({"jupyter_port": 2222, "ssh_port": 1}, "found port 2222 for alice (ssh_port) and for bob (jupyter_port)"),
-        ({"bind_address": "127.0.0.1", "ssh_port": 1}, "found port 8888"),
+        ({"jupyter_port": 8888, "bind_address": "0.0.0.0"}, "found port 8888"),
+        ({"gpus": "all", "exclusive": True}, "found gpus all for bob, which is exclusive, and for alice"),
         ({"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice"}, "found data /srv/workspaces/alice 2 times"),
     ],
 )
 def test_conflicting_claims(second: dict, says: str) -> None:
     with pytest.raises(AnsibleFilterError) as refusal:
-        complete(entry(), {**entry(name="bob"), **second})
+        complete(entry(jupyter_port=8888, ssh_port=2222), {**entry(name="bob"), **second})
     assert says in str(refusal.value)
 
 
 def test_one_workspace_cannot_use_one_port_twice() -> None:
     with pytest.raises(AnsibleFilterError, match="found port 8888 for alice"):
-        complete(entry(ssh_port=8888))
+        complete(entry(jupyter_port=8888, ssh_port=8888, bind_address="0.0.0.0"))
 
 
 def test_every_mistake_is_told_at_once() -> None:

@@ -1,0 +1,119 @@
+"""What a node gives to its workspaces: GPUs, ports and users; what it has not is refused, all at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.claims import complete
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.placement import place
+from hypothesis import given
+from hypothesis import strategies as st
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIvs0zTh4Nh0wzm8bq1qk1bYb4mAEkT2SxKyqVJp6Vhz someone"
+PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0.0.1", "ssh_bind_address": "0.0.0.0", "shm_size": "8g"}
+
+
+def gpu(index: int, *mig: str) -> dict[str, Any]:
+    return {"index": index, "uuid": f"GPU-{index:08x}", "mig": [{"index": f"{index}:{n}", "uuid": uuid} for n, uuid in enumerate(mig)]}
+
+
+def node(**changes: Any) -> dict[str, Any]:
+    empty = {"claims": {}, "listening": [], "users": {}, "missing": [], "free_bytes": {}}
+    return {"gpus": [gpu(index) for index in range(4)], **empty, **changes}
+
+
+def entries(*changes: dict[str, Any]) -> list[dict[str, Any]]:
+    names = ("alice", "bob", "carol", "dave")
+    return complete([{"name": name, "user": name, "authorized_keys": [KEY], **change} for name, change in zip(names, changes)], PLACES)
+
+
+def claimed(placed: list[dict[str, Any]]) -> dict[str, Any]:
+    return {w["name"]: {"gpus": w["gpu_uuids"], "jupyter_port": w["jupyter_port"], "ssh_port": w["ssh_port"]} for w in placed}
+
+
+def test_the_first_gets_the_well_known_ports_and_the_next_the_next() -> None:
+    placed = place(entries({}, {}), node(), 0)
+    assert [(w["jupyter_port"], w["ssh_port"]) for w in placed] == [(8888, 2222), (8889, 2223)]
+
+
+def test_a_newcomer_takes_nobodys_ports_or_gpus() -> None:
+    before = place(entries({"gpus": 1}, {"gpus": 2}), node(), 0)
+    assert [w["gpus"] for w in before] == [["0"], ["1", "2"]]
+    # bob stays, alice goes, and one comes who is named before him.
+    newcomer, bob = place(entries({"gpus": 2, "name": "newcomer"}, {"gpus": 2}), node(claims={"bob": claimed(before)["bob"]}), 0)
+    assert (bob["jupyter_port"], bob["ssh_port"], bob["gpus"]) == (8889, 2223, ["1", "2"])
+    assert (newcomer["jupyter_port"], newcomer["ssh_port"], newcomer["gpus"]) == (8888, 2222, ["0", "3"])
+
+
+def test_a_workspace_keeps_its_gpus() -> None:
+    claims = {"alice": {"gpus": ["GPU-00000002", "GPU-00000003"], "jupyter_port": 8900, "ssh_port": 2300}}
+    (alice,) = place(entries({"gpus": 2}), node(claims=claims), 0)
+    assert (alice["gpu_uuids"], alice["jupyter_port"], alice["ssh_port"]) == (["GPU-00000002", "GPU-00000003"], 8900, 2300)
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "says"),
+    [
+        ([{"gpus": 5}], {}, "found 4 GPUs that no other workspace has, expected 5"),
+        ([{"gpus": "all"}, {"gpus": 1}], {}, "workspace bob: found 0 GPUs that no other workspace has, expected 1"),
+        ([{"gpus": [7]}], {}, "workspace alice: found no GPU 7 on the node"),
+        ([{"gpus": [0], "exclusive": True}, {"gpus": ["GPU-00000000"]}], {}, "found gpus 0 for alice, which is exclusive, and for bob"),
+        ([{"gpus": ["0"]}, {"gpus": ["0:0"], "exclusive": True}], {"gpus": [gpu(0, "MIG-aaaaaaaa")]}, "for bob, which is exclusive"),
+        ([{"jupyter_port": 9000}], {"listening": [["0.0.0.0", 9000]]}, "found port 9000 (jupyter_port) in use by another program"),
+        ([{"ssh_port": 22}], {"listening": [["::", 22]]}, "found port 22 (ssh_port) in use by another program"),
+        ([{"datasets": ["/data/imagenet"]}], {"missing": ["/data/imagenet"]}, "found no directory /data/imagenet that answers"),
+        ([{"volumes": ["/scratch/a:/scratch"]}], {"missing": ["/scratch/a"]}, "found no directory /scratch/a that answers"),
+        ([{}], {"free_bytes": {"/srv/workspaces/alice": 10**9}}, "found 1.0 GB free for /srv/workspaces/alice, expected at least 2.0 GB"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes: list[dict[str, Any]], seen: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match="Nothing was changed") as refused:
+        place(entries(*changes), node(**seen), 2 * 10**9)
+    assert says in str(refused.value)
+
+
+def test_everything_that_does_not_fit_is_said_at_once() -> None:
+    with pytest.raises(ValueError, match="Nothing was changed") as refused:
+        place(entries({"gpus": [9]}, {"datasets": ["/data/x"]}), node(missing=["/data/x"]), 0)
+    assert "no GPU 9" in str(refused.value)
+    assert "/data/x" in str(refused.value)
+
+
+def test_a_workspace_may_have_what_it_has_already() -> None:
+    claims = {"alice": {"gpus": [], "jupyter_port": 9000, "ssh_port": 2222}}
+    seen = node(claims=claims, listening=[["127.0.0.1", 9000], ["0.0.0.0", 2222]], free_bytes={"/srv/workspaces/alice": 0})
+    (alice,) = place(entries({"jupyter_port": 9000}), seen, 10**9)
+    assert (alice["jupyter_port"], alice["ssh_port"]) == (9000, 2222)
+
+
+def test_parts_of_one_gpu_are_two() -> None:
+    seen = node(gpus=[gpu(0, "MIG-aaaaaaaa", "MIG-bbbbbbbb"), gpu(1)])
+    placed = place(entries({"gpus": ["0:0"], "exclusive": True}, {"gpus": ["MIG-bbbbbbbb"], "exclusive": True}, {"gpus": 1}), seen, 0)
+    assert [w["gpu_uuids"] for w in placed] == [["MIG-aaaaaaaa"], ["MIG-bbbbbbbb"], ["GPU-00000001"]]
+
+
+def test_a_user_that_the_node_knows_keeps_its_numbers() -> None:
+    alice, bob, carol = place(entries({}, {}, {"uid": 5000}), node(users={"alice": [1234, 100], "carol": [1, 2]}), 0)
+    assert [(w["uid"], w["gid"]) for w in (alice, bob, carol)] == [(1234, 100), (1000, 1000), (5000, 5000)]
+
+
+def test_a_node_whose_gpus_could_not_be_listed_is_not_judged_by_them() -> None:
+    (alice,) = place(entries({"gpus": [0, 1], "exclusive": True}), node(gpus=[]), 0)
+    assert alice["gpus"] == [0, 1]
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=4), st.lists(st.integers(1, 3), min_size=1, max_size=4))
+def test_counts_never_share_and_a_second_run_changes_nothing(first: list[int], second: list[int]) -> None:
+    claims: dict[str, Any] = {}
+    for counts in (first, second):
+        try:
+            placed = place(entries(*({"gpus": count} for count in counts)), node(claims=claims), 0)
+        except ValueError:
+            assert sum(counts) > 4
+            continue
+        given_out = [uuid for w in placed for uuid in w["gpu_uuids"]]
+        assert len(given_out) == len(set(given_out)) == sum(counts)
+        claims = claimed(placed)
+        again = place(entries(*({"gpus": count} for count in counts)), node(claims=claims), 0)
+        assert claimed(again) == claims

@@ -1,0 +1,97 @@
+"""The entry point of the workspace image: what it hands to logins, what sshd is told, and when it ends."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FILES = Path(__file__).parents[4] / "roles/workspace_image/files"
+specification = importlib.util.spec_from_file_location("workspace_image_workspace", FILES / "workspace.py")
+workspace = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(workspace)
+
+ALGORITHMS = {"Ciphers": ["aes256-ctr", "aes128-ctr"]}
+
+ENVIRONMENT = {
+    "PATH": "/opt/venv/bin:/usr/bin",
+    "LD_LIBRARY_PATH": "/usr/local/nvidia/lib",
+    "MOTTO": """it's "fine" \\o/""",
+    "LINES": "a\nb",
+    "HOME": "/root",
+    "HOSTNAME": "x",
+}
+
+
+def test_a_login_gets_what_the_image_sets_and_nothing_of_roots() -> None:
+    assert sorted(workspace.passed_on(ENVIRONMENT)) == ["LD_LIBRARY_PATH", "MOTTO", "PATH"]
+
+
+def test_sshd_lets_in_one_user_by_key_only() -> None:
+    lines = workspace.sshd_configuration("alice", workspace.passed_on(ENVIRONMENT), ALGORITHMS).splitlines()
+    assert "Ciphers aes256-ctr,aes128-ctr" in lines
+    closed = {"PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin no"}
+    assert {"AllowUsers alice", "AuthenticationMethods publickey", *closed} <= set(lines)
+    set_env = [line for line in lines if line.startswith("SetEnv")]
+    assert set_env == ["""SetEnv "LD_LIBRARY_PATH=/usr/local/nvidia/lib" "MOTTO=it's \\"fine\\" \\\\o/" "PATH=/opt/venv/bin:/usr/bin\""""]
+    assert "SetEnv" not in workspace.sshd_configuration("alice", {}, ALGORITHMS)
+
+
+def test_a_login_shell_gets_the_same() -> None:
+    environment = workspace.passed_on(ENVIRONMENT)
+    script = workspace.profile(environment) + "".join(f'printf "%s\\n" "${name}"\n' for name in environment)
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == list(environment.values())
+    assert shlex.quote(ENVIRONMENT["MOTTO"]) in script
+
+
+PROGRAM = f"""
+import importlib.util, os, signal, sys, threading
+specification = importlib.util.spec_from_file_location("workspace", {str(FILES / "workspace.py")!r})
+workspace = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(workspace)
+first, second, may_sleep, after = sys.argv[1:]
+# What runs beside the services on this machine is not the workspace's.
+workspace.somebody_is_here = lambda own: False
+if after:
+    threading.Timer(float(after), os.kill, (os.getpid(), signal.SIGTERM)).start()
+commands = {{"sshd": ["/bin/sh", "-c", "exec " + first], "jupyter": ["/bin/sh", "-c", "exec " + second]}}
+sys.exit(workspace.Services(commands, dict(os.environ), "/", may_sleep=bool(may_sleep)).watch())
+"""
+
+
+def ending(first: str, second: str, may_sleep: str = "", after: str = "") -> subprocess.CompletedProcess:
+    arguments = [sys.executable, "-c", PROGRAM, first, second, may_sleep, after]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "may_sleep", "status", "says"),
+    [
+        ("false", "sleep 60", "", 1, "sshd ended with 1"),
+        ("sleep 60", "true", "", 1, "jupyter ended with 0"),
+        ("sleep 60", "true", "yes", 42, "jupyter ended after being idle"),
+        ("sleep 60", "false", "yes", 1, "jupyter ended with 1"),
+        ("true", "sleep 60", "yes", 1, "sshd ended with 0"),
+    ],
+)
+def test_when_one_service_ends_so_does_the_other(first: str, second: str, may_sleep: str, status: int, says: str) -> None:
+    done = ending(first, second, may_sleep)
+    assert done.returncode == status
+    assert done.stdout.startswith(f"workspace: {says}")
+
+
+@pytest.mark.parametrize("may_sleep", ["", "yes"])
+def test_being_asked_to_end_is_no_failure(may_sleep: str) -> None:
+    assert ending("sleep 60", "sleep 60", may_sleep, "0.5").returncode == 0
+
+
+def test_a_shell_is_somebody() -> None:
+    with subprocess.Popen(["sleep", "60"]) as shell:
+        everybody = {int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()}
+        assert workspace.somebody_is_here(everybody - {shell.pid})
+        shell.terminate()
