@@ -1,7 +1,7 @@
 # One command each for a newcomer. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-driver test-vm lint clean setup
+.PHONY: help demo test test-driver test-vm test-image lint clean setup
 
 NODES ?= 2
 IMAGE ?= cpu
@@ -26,6 +26,9 @@ test-driver: setup ## What of the driver takes long: modules compiled for real, 
 test-vm: setup ## The driver's kernel module in a virtual machine with a kernel of its own (PORT=20022)
 	tests/vm/setup.sh
 	tests/vm/run.sh $(PORT)
+
+test-image: setup ## The workspace image on the real PyTorch 2.7.1 with CUDA: what is inside, how large, how fast (fetches 3 GB)
+	tests/image/run.sh
 
 lint: setup ## The linters at their strictest
 	tests/lint.sh

@@ -38,7 +38,6 @@ need ssh openssh-client
 need tc iproute2 # a slow link, in the scenario fabric
 need nsenter util-linux
 [ "${1:-}" != torch ] || need chromium chromium       # the browser of the scenario workspace
-[ "${1:-}" != torch ] || need ssh-audit ssh-audit
 "$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=("$("$python" -c 'import sys; print(f"python{sys.version_info[0]}.{sys.version_info[1]}-venv")')")
 if [ ${#packages[@]} -gt 0 ]; then
     echo "setup: installing ${packages[*]}"

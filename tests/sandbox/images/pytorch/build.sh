@@ -19,6 +19,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 cpu_index=${SANDBOX_PYTORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}
 cpu_fallback=${SANDBOX_PYTORCH_CPU_FALLBACK:-2.13.0}
 version=2.7.1
+# What the original has beside it. There is no build for the CPU that goes with the version below.
+companions=()
+[ "$kind" = cpu ] || companions=(torchvision==0.22.1 "torchaudio==$version")
 
 say() { echo "$*" >&2; }
 
@@ -60,7 +63,7 @@ fetch_cuda() {
     mkdir -p "$directory"
     [ -f "$directory/complete" ] && return
     say "downloading torch $version with its CUDA libraries (2.8 GB)"
-    download "$directory" pip numpy "torch==$version"
+    download "$directory" pip numpy "torch==$version" "${companions[@]}"
     touch "$directory/complete"
 }
 
@@ -102,6 +105,6 @@ for _ in $(seq 50); do
 done
 
 DOCKER_BUILDKIT=0 docker build --network host --tag "$image" --build-arg "BASE=$base" --build-arg "WHEELS=http://127.0.0.1:$port" \
-    --build-arg "REQUIREMENT=torch==$local_version" --build-arg "TITLE=$title" --build-arg "VERSION=$version" \
+    --build-arg "REQUIREMENTS=torch==$local_version ${companions[*]}" --build-arg "TITLE=$title" --build-arg "VERSION=$version" \
     --build-arg "INPUTS=$inputs" "$served/build" >&2
 result true
