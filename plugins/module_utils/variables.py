@@ -10,7 +10,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpu.fleet.plugins.module_utils import expectation, workspace
+from ansible_collections.gpu.fleet.plugins.module_utils import expectation, public_key, workspace
+from ansible_collections.gpu.fleet.plugins.module_utils.nfs import mounts
+from ansible_collections.gpu.fleet.plugins.module_utils.users import wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 _READERS: dict[str, Callable[[Any], object]] = {
     "gpu_readiness_expectation": expectation.parse,
     "jupyter_workspaces": lambda entries: workspace.complete(entries, "/srv/workspaces", "0.0.0.0"),  # noqa: S104 - the role's defaults
+    "nfs_client_mounts": mounts.complete,
+    "ssh_authorized_keys": lambda entries: public_key.checked([key for entry in entries for key in entry["keys"]], options=True),
+    "ssh_revoked_keys": public_key.checked,
+    "ssh_trusted_user_ca_keys": public_key.checked,
+    "users_accounts": lambda entries: wish.complete(entries, []),
+    "users_groups": lambda entries: wish.complete([], entries),
 }
 
 
