@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def user_changes(wish: Mapping[str, Any], seen: Mapping[str, Any], *, exclusive_keys: bool = True, foresee: bool = False) -> dict[str, Any]:
+def user_changes(
+    wish: Mapping[str, Any], seen: Mapping[str, Any], *, exclusive_keys: bool = True, remove_data: bool = False, foresee: bool = False
+) -> dict[str, Any]:
     """Return what differs between what is wished and what was seen."""
-    return plan(wish, seen, exclusive_keys=exclusive_keys, foresee=foresee)
+    return plan(wish, seen, exclusive_keys=exclusive_keys, remove_data=remove_data, foresee=foresee)
 
 
 class FilterModule:

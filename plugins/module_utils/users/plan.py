@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-def plan(wish: Mapping[str, Any], seen: Mapping[str, Any], *, exclusive_keys: bool = True, foresee: bool = False) -> dict[str, Any]:
+def plan(
+    wish: Mapping[str, Any], seen: Mapping[str, Any], *, exclusive_keys: bool = True, remove_data: bool = False, foresee: bool = False
+) -> dict[str, Any]:
     """Return what differs, a list for each kind of change, whether there is ``any``, and ``problems``: reasons to change nothing.
 
     ``foresee``: groups that are not there yet may come with what would be installed before.
@@ -23,7 +25,9 @@ def plan(wish: Mapping[str, Any], seen: Mapping[str, Any], *, exclusive_keys: bo
         "users": {user["name"]: int(user["uid"]) for user in users},
         "groups": made_groups,
         # Whose data is kept: their numbers are not given to others.
-        "former": {name: uid for name, uid in {**record["former"], **record["users"]}.items() if name not in names},
+        "former": {
+            name: uid for name, uid in {**record["former"], **({} if remove_data else record["users"])}.items() if name not in names
+        },
     }
     during: dict[str, Any] = {
         "users": {**record["users"], **after["users"]},

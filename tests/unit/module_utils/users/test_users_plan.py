@@ -84,6 +84,7 @@ def test_one_who_left_the_list_leaves_and_the_number_stays_taken() -> None:
     assert (found["leaving"], found["leaving_groups"]) == (["alice"], ["research"])
     assert found["during"]["users"] == {"alice": 2001}
     assert found["after"] == {"users": {}, "groups": [], "former": {"alice": 2001}}
+    assert plan(SETTLED, groups=(), remove_data=True)["after"]["former"] == {}
     gone = node(record=found["after"])
     assert "it was that of alice, whose data is still there" in plan(gone, {"name": "bob", "uid": 2001}, groups=())["problems"][0]
     assert plan(gone, ALICE)["problems"] == []
