@@ -10,7 +10,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpu.fleet.plugins.module_utils import expectation
+from ansible_collections.gpu.fleet.plugins.module_utils import expectation, public_key
+from ansible_collections.gpu.fleet.plugins.module_utils.nfs import mounts
+from ansible_collections.gpu.fleet.plugins.module_utils.users import wish
 from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import claims
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ _WORKSPACE_PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0
 _READERS: dict[str, Callable[[Any], object]] = {
     "gpu_readiness_expectation": expectation.parse,
     "jupyter_workspaces": lambda entries: claims.complete(entries, _WORKSPACE_PLACES),
+    "nfs_client_mounts": mounts.complete,
+    "ssh_authorized_keys": lambda entries: public_key.checked([key for entry in entries for key in entry["keys"]], options=True),
+    "ssh_revoked_keys": public_key.checked,
+    "ssh_trusted_user_ca_keys": public_key.checked,
+    "users_accounts": lambda entries: wish.complete(entries, []),
+    "users_groups": lambda entries: wish.complete([], entries),
 }
 
 

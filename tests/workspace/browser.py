@@ -54,16 +54,18 @@ def sign_in(page: Page, url: str, password: str) -> None:
 
 def work(page: Page, url: str) -> str:
     """Run the notebook, and return what it printed once the drawing is on the screen."""
+    # Another name at each run: a page that was left open would save over it.
+    name = f"heat-{time.time_ns()}.ipynb"
     made = page.evaluate(
-        """async ([url, body]) => {
+        """async ([url, name, body]) => {
             const token = document.cookie.match(/_xsrf=([^;]*)/)[1];
-            const made = await fetch(url + "api/contents/heat.ipynb", {method: "PUT", headers: {"X-XSRFToken": token}, body});
+            const made = await fetch(url + "api/contents/" + name, {method: "PUT", headers: {"X-XSRFToken": token}, body});
             return made.status;
         }""",
-        [url, notebook()],
+        [url, name, notebook()],
     )
     assert made in (200, 201), f"found status {made}, expected the notebook to be written"
-    page.goto(f"{url}lab/tree/heat.ipynb")
+    page.goto(f"{url}lab/tree/{name}")
     cell = page.locator(".jp-CodeCell .jp-InputArea-editor").first
     cell.wait_for(timeout=PATIENCE_MS)
     # The kernel is there once its name is.

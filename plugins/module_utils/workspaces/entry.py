@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
+
+from ansible_collections.gpu.fleet.plugins.module_utils import public_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +44,6 @@ _VOLUME = re.compile(r"(?P<source>(/[^/:,\s]+)+):(?P<target>(/[^/:,\s]+)+)(:(ro|
 _SIZE = re.compile(r"[1-9][0-9]*[kmg]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _GPU = re.compile(r"\d+(:\d+)?|(GPU|MIG)-[0-9a-f-]{8,}", re.IGNORECASE)
-_KEY_TYPE = re.compile(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+")
 _HIGHEST_PORT = 65535
 _SHORTEST_PASSWORD = 12
 
@@ -143,10 +142,7 @@ def _wrong_gpus(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_secrets(entry: Mapping[str, Any]) -> Iterator[str]:
-    for key in entry["authorized_keys"]:
-        if not is_public_key(str(key)):
-            # No more than its beginning: it may be a private one.
-            yield f"found the authorised key {str(key)[:20]!r}..., expected a public key such as 'ssh-ed25519 AAAA... name'"
+    yield from public_key.mistakes(entry["authorized_keys"])
     if entry["password"] and len(str(entry["password"])) < _SHORTEST_PASSWORD:
         length = len(str(entry["password"]))
         yield f"found a password of {length} characters, expected at least {_SHORTEST_PASSWORD}, or none for a generated one"
@@ -157,15 +153,3 @@ def _wrong_secrets(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _is_number(value: Any) -> bool:
     return not isinstance(value, bool) and str(value).isdigit() and int(value) > 0
-
-
-def is_public_key(line: str) -> bool:
-    """Hold a key's type against the one inside it. What is no public key, or has options before it, fails."""
-    words = line.split()
-    if len(words) < 2 or "\n" in line.strip() or not _KEY_TYPE.fullmatch(words[0]):  # noqa: PLR2004
-        return False
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except binascii.Error:
-        return False
-    return blob[4 : 4 + int.from_bytes(blob[:4], "big")] == words[0].encode()

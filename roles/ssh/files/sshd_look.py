@@ -1,11 +1,14 @@
 """Look at one node's SSH server: what it is, what it can do, and whether this role's settings are those that hold.
 
-Usage: sshd_look.py CONFIG DROP_IN; prints JSON. It changes nothing.
+Usage: sshd_look.py CONFIG DROP_IN DIRECTORY; prints JSON. It changes nothing.
 """
 
 from __future__ import annotations
 
+import grp
 import json
+import os
+import pwd
 import re
 import subprocess
 import sys
@@ -13,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 SSHD = "/usr/sbin/sshd"
+SOCKET_DROP_IN = "/etc/systemd/system/{}.socket.d/gpu-fleet.conf"
+# Ubuntu's, from 24.04 on: it makes a socket's ports from sshd's configuration.
+GENERATORS = ("/usr/lib/systemd/system-generators/sshd-socket-generator", "/etc/systemd/system-generators/sshd-socket-generator")
+# What /proc/self/loginuid says where nothing has noted who logged in.
+NOBODY = str(2**32 - 1)
 
 # The first OpenSSH with all settings that the role writes (PubkeyAcceptedAlgorithms); it also knows Include.
 OLDEST = (8, 5)
@@ -55,7 +63,53 @@ def output(*command: str) -> str:
     return done.stdout
 
 
-def look(config: Path, drop_in: Path) -> dict[str, Any]:
+def parse_socket(text: str) -> tuple[bool, list[str]]:
+    """Read `systemctl show -p ActiveState -p Listen` of a socket: whether it is active, and the ports that it listens on."""
+    ports = re.findall(r"(?m)^Listen=(?:\S*:)?(\d+) \(Stream\)", text)
+    return "ActiveState=active" in text.splitlines(), list(dict.fromkeys(ports))
+
+
+def connecting(environment: dict[str, str], name: str, login_uid: str) -> str:
+    """Tell as whom Ansible has logged in. Empty where the node does not say."""
+    if "SSH_CONNECTION" in environment:
+        return name  # nothing has changed the user since the login
+    for variable in ("SUDO_USER", "DOAS_USER"):
+        if environment.get(variable):
+            return environment[variable]
+    return name_of(int(login_uid)) if login_uid.isdigit() and login_uid != NOBODY else ""
+
+
+def login_uid() -> str:
+    """Read who logged in, as the kernel's audit keeps it."""
+    path = Path("/proc/self/loginuid")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def name_of(uid: int) -> str:
+    """Return a user's name, empty if there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+def groups_of(name: str) -> list[str]:
+    """Return the names of a user's groups."""
+    try:
+        gids = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+    except KeyError:
+        return []
+    names = {entry.gr_gid: entry.gr_name for entry in grp.getgrall()}
+    return sorted(names[gid] for gid in gids if gid in names)
+
+
+def texts(drop_in: Path, directory: Path, unit: str) -> dict[str, str]:
+    """Read every file that the role may have written."""
+    paths = [*sorted(path for path in directory.rglob("*") if path.is_file()), Path(SOCKET_DROP_IN.format(unit)), drop_in]
+    return {str(path): path.read_text(encoding="utf-8") for path in paths if path.exists()}
+
+
+def look(config: Path, drop_in: Path, directory: Path) -> dict[str, Any]:
     """Read the node."""
     if not Path(SSHD).exists() or not config.exists():
         return {"error": f"Found no SSH server ({SSHD}, {config}). Expected OpenSSH. Next step: install the package openssh-server."}
@@ -64,22 +118,27 @@ def look(config: Path, drop_in: Path) -> dict[str, Any]:
         return {"error": f"Found OpenSSH {version[0]}.{version[1]}. Expected 8.5 or later. Next step: leave the role ssh out on this node."}
     # Where sshd is started by its socket, its directory is not there before the first connection.
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    written = drop_in.read_text(encoding="utf-8") if drop_in.exists() else ""
+    units = (unit for unit in ("ssh", "sshd") if "LoadState=loaded" in output("systemctl", "show", "-p", "LoadState", f"{unit}.service"))
+    unit = next(units, "")
+    files = texts(drop_in, directory, unit)
+    written = files.get(str(drop_in), "")
     whole = parse_settings(output(SSHD, "-T"))
+    active, ports = parse_socket(output("systemctl", "show", "-p", "ActiveState", "-p", "Listen", f"{unit}.socket"))
+    if active:
+        whole["port"] = ports
     alone = parse_settings(output(SSHD, "-T", "-f", str(drop_in))) if written else {}
     return {
         "openssh": ".".join(map(str, version)),
-        "unit": next(
-            (unit for unit in ("ssh", "sshd") if "LoadState=loaded" in output("systemctl", "show", "-p", "LoadState", f"{unit}.service")),
-            "",
-        ),
+        "unit": unit,
+        "socket": {"active": active, "generated": any(Path(generator).exists() for generator in GENERATORS)},
+        "connects": {"user": (user := connecting(dict(os.environ), name_of(os.getuid()), login_uid())), "groups": groups_of(user)},
         "ports": [int(port) for port in whole.get("port", [])],
         "includes": includes(config.read_text(encoding="utf-8"), str(drop_in)),
-        "drop_in": written,
+        "files": files,
         "overridden": overridden(written, alone, whole),
         "algorithms": {kind: output("ssh", "-Q", kind).split() for kind in ("kex", "cipher", "mac", "key-sig")},
     }
 
 
 if __name__ == "__main__":
-    json.dump(look(Path(sys.argv[1]), Path(sys.argv[2])), sys.stdout)
+    json.dump(look(*map(Path, sys.argv[1:4])), sys.stdout)

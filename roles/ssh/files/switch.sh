@@ -32,7 +32,10 @@ arm)
     echo "$unit" >"$state/unit"
     printf '%s\n' "$@" >"$state/files"
     for file; do
-        [ ! -e "$file" ] || cp -a "$file" "$state/before/${file##*/}"
+        if [ -e "$file" ]; then
+            mkdir -p "$state/before${file%/*}"
+            cp -a "$file" "$state/before$file"
+        fi
     done
     systemd-run --quiet --unit="$timer" --on-active="$seconds" --timer-property=AccuracySec=1s /bin/sh "$0" rollback
     ;;
@@ -50,8 +53,8 @@ commit)
 rollback)
     [ -d "$state" ] || exit 0
     while read -r file; do
-        if [ -e "$state/before/${file##*/}" ]; then
-            cp -a "$state/before/${file##*/}" "$file"
+        if [ -e "$state/before$file" ]; then
+            cp -a "$state/before$file" "$file"
         else
             rm -f "$file"
         fi

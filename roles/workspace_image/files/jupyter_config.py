@@ -50,9 +50,6 @@ c.ServerApp.base_url = SETTINGS["base_url"]
 # Behind a proxy the cookie must know that the way to the browser is HTTPS.
 c.ServerApp.trust_xheaders = True
 c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash", "-l"]}
-# No question about news, and nobody is asked for them.
-c.LabApp.news_url = None
-c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.ServerApp.shutdown_no_activity_timeout = SETTINGS["idle_shutdown_s"]
 c.MappingKernelManager.cull_idle_timeout = SETTINGS["idle_shutdown_s"]
 # A notebook that is left open in a browser is idle all the same.

@@ -56,6 +56,11 @@ def test_a_good_inventory_passes(inventory: Path) -> None:
         ("jupyter_workspaces: [{nmae: a}]", "nmae"),
         ("gpu_readiness_expectation: {gpu_count: 0, gpu_model: H100}", "gpu_count"),
         (f"jupyter_workspaces: [{workspace('a')}, {workspace('b')}]", "8888"),
+        ("users_accounts: [{name: alice, uid: 2001}, {name: bob, uid: 2001}]", "found uid 2001 2 times (alice, bob)"),
+        ("users_accounts: [{name: alice, uid: 2001, authorized_keys: [nonsense]}]", "found the key 'nonsense'"),
+        ("users_groups: [{name: Research}]", "found name 'Research'"),
+        ("ssh_trusted_user_ca_keys: [nonsense]", "found the key 'nonsense'"),
+        ("nfs_client_mounts: [{path: /etc, server: a, export: /b}]", "found path '/etc'"),
     ],
 )
 def test_a_mistyped_variable_is_refused(inventory: Path, variable: str, message: str) -> None:

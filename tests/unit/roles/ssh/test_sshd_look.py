@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.gpu.fleet.roles.ssh.files import sshd_look
-from ansible_collections.gpu.fleet.roles.ssh.files.sshd_look import includes, look, overridden, parse_settings, parse_version
+from ansible_collections.gpu.fleet.roles.ssh.files.sshd_look import (
+    connecting,
+    groups_of,
+    includes,
+    look,
+    overridden,
+    parse_settings,
+    parse_socket,
+    parse_version,
+    texts,
+)
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-gpu-fleet.conf"
 SETTINGS = parse_settings((Path(__file__).parent / "captured" / "openssh-9.2p1-settings.txt").read_text(encoding="utf-8"))
@@ -68,7 +78,7 @@ def test_nothing_written_is_nothing_overridden() -> None:
 
 def test_without_a_server_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sshd_look, "SSHD", str(tmp_path / "sshd"))
-    answer = look(tmp_path / "sshd_config", tmp_path / "drop-in")
+    answer = look(tmp_path / "sshd_config", tmp_path / "drop-in", tmp_path / "directory")
     assert "Found no SSH server" in answer["error"]
     assert "Next step: install the package openssh-server" in answer["error"]
 
@@ -78,4 +88,40 @@ def test_an_old_server_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / "sshd_config").touch()
     monkeypatch.setattr(sshd_look, "SSHD", str(tmp_path / "sshd"))
     monkeypatch.setattr(sshd_look, "output", lambda *_: "OpenSSH_8.0p1, OpenSSL 1.1.1k")
-    assert "Found OpenSSH 8.0. Expected 8.5 or later." in look(tmp_path / "sshd_config", tmp_path / "drop-in")["error"]
+    assert (
+        "Found OpenSSH 8.0. Expected 8.5 or later." in look(tmp_path / "sshd_config", tmp_path / "drop-in", tmp_path / "directory")["error"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("ActiveState=active\nListen=[::]:22 (Stream)\n", (True, ["22"])),
+        ("Listen=0.0.0.0:2222 (Stream)\nListen=[::]:2222 (Stream)\nActiveState=active\n", (True, ["2222"])),
+        ("ActiveState=inactive\nListen=[::]:22 (Stream)\n", (False, ["22"])),
+        ("ActiveState=inactive\n", (False, [])),
+    ],
+)
+def test_a_socket(text: str, answer: tuple[bool, list[str]]) -> None:
+    assert parse_socket(text) == answer
+
+
+def test_who_is_connected() -> None:
+    assert connecting({"SUDO_USER": "fleet"}, "root", "") == "fleet"
+    assert connecting({"SSH_CONNECTION": "1 2 3 4"}, "root", "") == "root"
+    assert connecting({}, "root", str(2**32 - 1)) == ""
+    assert groups_of("root") == ["root"]
+    assert groups_of("") == []
+
+
+def test_every_file_of_the_role_is_read(tmp_path: Path) -> None:
+    (tmp_path / "own" / "principals").mkdir(parents=True)
+    for name in ("own/user_ca_keys", "own/principals/alice", "drop-in"):
+        (tmp_path / name).write_text(f"{name}\n", encoding="utf-8")
+    found = texts(tmp_path / "drop-in", tmp_path / "own", "no-such-unit")
+    assert {Path(path).name: text.strip() for path, text in found.items()} == {
+        "alice": "own/principals/alice",
+        "user_ca_keys": "own/user_ca_keys",
+        "drop-in": "drop-in",
+    }
+    assert texts(tmp_path / "none", tmp_path / "none", "no-such-unit") == {}

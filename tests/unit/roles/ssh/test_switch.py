@@ -78,6 +78,18 @@ def test_a_rollback_puts_back_what_was_and_removes_what_was_not(switch: Switch, 
     assert not (config / "drop-in.conf").exists()
 
 
+def test_files_of_one_name_in_two_directories_are_not_confused(switch: Switch, config: Path) -> None:
+    files = [config / "a" / "alice", config / "b" / "alice"]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(f"{file}\n", encoding="utf-8")
+    assert switch("arm", "300", "ssh", *map(str, files)).returncode == 0
+    files[0].write_text("new\n", encoding="utf-8")
+    files[1].unlink()
+    assert switch("rollback").returncode == 0
+    assert [file.read_text(encoding="utf-8") for file in files] == [f"{file}\n" for file in files]
+
+
 def test_after_the_timers_rollback_there_is_nothing_to_commit_or_take_back(switch: Switch, config: Path) -> None:
     arm_and_change(switch, config)
     assert switch("rollback").returncode == 0
