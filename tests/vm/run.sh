@@ -23,15 +23,17 @@ read -r old_kernel new_kernel driver < <(docker run --rm --interactive "$base" b
 echo "kernels $old_kernel and $new_kernel, driver $driver"
 
 step "the modules for both kernels"
-build vm-modules "BASE=$base" "KERNELS=$old_kernel $new_kernel" "DRIVER=$driver"
-container=$(docker create gpu-fleet-sandbox/vm-modules)
-rm -rf "$cache/packages"
-docker cp "$container:/packages" "$cache/packages"
-docker rm "$container" >/dev/null
+# Those of an earlier run do, for the same kernels and driver.
+compiled() { compgen -G "$cache/modules/Debian-12/archive/nvidia-modules-*-$1_${driver}_*.json" >/dev/null; }
+tests/sandbox/images/node.sh "$PWD/.cache/sandbox" python bookworm >/dev/null
+if ! { compiled "$old_kernel" && compiled "$new_kernel"; }; then
+    SANDBOX_NAME=vm SANDBOX_PREFIX=${SANDBOX_PREFIX:-172.30.81} ansible-playbook "$here/compile.yml" \
+        --inventory inventories/sandbox --inventory "$here/builder.yml" \
+        --extra-vars "{sandbox_root: $PWD, vm_cache: $cache, vm_driver: $driver, vm_kernels: [$old_kernel, $new_kernel]}"
+fi
 
 step "the machine's disk"
-tests/sandbox/images/node.sh "$PWD/.cache/sandbox" python bookworm >/dev/null
-build vm "NODE=gpu-fleet-sandbox/node:bookworm" "KERNEL=$old_kernel" "NEXT=$new_kernel"
+build vm "NODE=gpu-fleet-sandbox/node:bookworm" "KERNEL=$old_kernel"
 image=$(docker images --no-trunc --quiet gpu-fleet-sandbox/vm)
 if [ "$image" != "$(cat "$cache/made-of" 2>/dev/null)" ]; then
     "$here/disk.sh" "$image" "$cache"
@@ -41,6 +43,6 @@ fi
 step "the driver's life on it"
 trap '"$here/machine.sh" off "$cache"' EXIT
 "$here/machine.sh" on "$cache" "$port"
-ansible-playbook "$here/life.yml" --inventory "$here/inventory.yml" \
+timeout --foreground 60m ansible-playbook "$here/life.yml" --inventory "$here/inventory.yml" \
     --extra-vars "ansible_port=$port vm_cache=$cache vm_old_kernel=$old_kernel vm_new_kernel=$new_kernel vm_driver=$driver"
 step "all of it held"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,11 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
         former = wish.outgrown(version, first, pinning=True)
-        before = [*first, *(f"{name}-" for name in former)] if first else []
+        before = [*first, *_away(former)] if first else []
         remove += former if not first else []
-        changes = apt.simulate([*before, *packages, *(f"{name}-" for name in remove)])
+        wanted = [*before, *packages]
+        remove = sorted({*remove, *wish.came_along(version, apt.idle([*wanted, *_away(remove)]))})
+        changes = apt.simulate([*wanted, *_away(remove)])
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         if wish.source.signed:
             refuse_bare_kernel(changes)
@@ -59,6 +62,11 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             # The local packages are not here yet, but what they need is.
             "changes": changes + [f"Inst {name} ({version} compiled on {wish.request.prebuilt[0].built_on})" for name in local],
         }
+
+
+def _away(names: Iterable[str]) -> list[str]:
+    """Name packages as apt takes them for removal."""
+    return [f"{name}-" for name in names]
 
 
 def _first(apt: ScratchApt, wish: Wish, version: str, places: set[str]) -> list[str]:

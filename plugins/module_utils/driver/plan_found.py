@@ -52,7 +52,8 @@ def runfile(request: Request, node: Node, root: Path) -> dict[str, Any]:
     if flavour:
         refuse_misfit(node.gpus, flavour, version)
         node.secure_boot.refuse_unsigned(request.signing, root)
-    packaged = sorted(name for name in node.installed if re.match(r"libnvidia-(ml1|compute-\d|ml$)", name))
+    libraries_of = [rule for source in request.system.sources.values() for rule in source.rules if rule.part == "libraries"]
+    packaged = sorted(name for name in node.installed if any(rule.names_it(name) for rule in libraries_of))
     if packaged:
         raise Refusal(
             f"the driver's package {packaged[0]} on the node",

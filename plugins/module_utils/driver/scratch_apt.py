@@ -118,11 +118,16 @@ class ScratchApt:
 
     def simulate(self, packages: list[str]) -> list[str]:
         """Return what an installation would do, a line for each package; refuse one that takes away what is not the driver's."""
-        options = ("--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages")
-        lines = [
-            line
-            for line in self.run("apt-get", "-s", "-q", "install", *options, *packages).splitlines()
-            if line.startswith(("Inst ", "Remv "))
-        ]
+        lines = self._would(packages)
         refuse_strangers(line.split()[1] for line in lines if line.startswith("Remv "))
         return lines
+
+    def idle(self, packages: list[str]) -> list[str]:
+        """Return what came along with something, and what nothing would need any more after an installation."""
+        lines = self._would(packages, "--auto-remove")
+        return [line.split()[1] for line in lines if line.startswith("Remv ")]
+
+    def _would(self, packages: list[str], *options: str) -> list[str]:
+        options = ("--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages", *options)
+        lines = self.run("apt-get", "-s", "-q", "install", *options, *packages).splitlines()
+        return [line for line in lines if line.startswith(("Inst ", "Remv "))]

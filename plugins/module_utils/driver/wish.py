@@ -122,6 +122,12 @@ class Wish:
         others = {name for name, package in self.node.installed.items() if upstream(package.version) != version}
         return sorted(name for name in others - {*named} if any(rule.names_it(name) for rule in rules))
 
+    def came_along(self, version: str, idle: Iterable[str]) -> list[str]:
+        """Return what of the packages that nothing needs any more came with the driver at another version, and would stay at that."""
+        rules = [rule for rule in self.source.rules if not rule.own_version]
+        there = {name: upstream(self.node.installed[name].version) for name in idle if name in self.node.installed}
+        return [name for name, other in there.items() if other != version and any(rule.names_it(name) for rule in rules)]
+
     def kernel(self, flavour: str) -> list[str]:
         """Return what the node has that would bring a kernel without a module."""
         return [name for name in self._answers[flavour].kernel if name in self.node.installed]

@@ -1,4 +1,4 @@
-"""Build the doubles of the repositories that the driver comes from, signed, each under its name in a directory.
+"""Build the doubles of the repositories that the driver comes from, signed, each under its name in a directory; and NVIDIA's installers.
 
     cd tests && python -m doubles.driver_packages.build OUT --kernel "$(uname -r)" [--state later] [--without 580.126.20]
 
@@ -12,9 +12,10 @@ import shutil
 import time
 from pathlib import Path
 
-from doubles.driver_packages import recipe, repository, signing
+from doubles.driver_packages import recipe, repository, runfile, signing
 
 NAMES = ("ubuntu_archive", "nvidia_apt")
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # as NVIDIA's installers have the architectures in their names
 
 
 def build(name: str, out: Path, kernel: recipe.Kernel, architecture: str, moment: recipe.Moment) -> int:
@@ -42,6 +43,8 @@ def main() -> None:
     for name in NAMES:
         count = build(name, given.out, recipe.Kernel(given.kernel), given.architecture, moment)
         print(f"{name}: {count} packages")  # noqa: T201
+    for version in runfile.VERSIONS:
+        runfile.write(version, MACHINES[given.architecture], given.out / "tesla")
     print(f"built {given.out}, {given.state}, in {time.monotonic() - start:.1f} s")  # noqa: T201
 
 

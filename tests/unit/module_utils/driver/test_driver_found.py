@@ -17,7 +17,9 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot impor
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
 
 INSTALLER = RunFile("https://us.download.nvidia.com/tesla/580.95.05/NVIDIA-Linux-x86_64-580.95.05.run", "sha256:" + "0" * 64)
-ASKED = Request(System("RedHat-9", {}), "preinstalled")
+NAMED = {"names": ["libnvidia-ml", "libnvidia-compute"], "source": "test"}
+SYSTEM = System.parse("RedHat-9", {"sources": {"nvidia": {"hold": "versionlock", "packages": [NAMED]}}})
+ASKED = Request(SYSTEM, "preinstalled")
 BY_INSTALLER = replace(ASKED, source="runfile", runfile=INSTALLER, flavour="auto")
 H100, V100 = 0x2330, 0x1DB6
 NODE = Node({}, ("5.14.0-427.el9.x86_64",), gpus=(H100,))
@@ -77,8 +79,9 @@ def test_the_installer_is_run_where_its_version_is_not_there(tmp_path: Path) -> 
         (BY_INSTALLER, replace(NODE, secure_boot=SecureBoot(enabled=True)), "Found Secure Boot"),
         (
             BY_INSTALLER,
-            replace(NODE, installed={"libnvidia-ml1": Installed("535.1", held=True)}),
-            "Found the driver's package libnvidia-ml1",
+            # From branch 590 on, Ubuntu's has no branch in its name.
+            replace(NODE, installed={"libnvidia-compute": Installed("590.1", held=True)}),
+            "Found the driver's package libnvidia-compute",
         ),
     ],
 )

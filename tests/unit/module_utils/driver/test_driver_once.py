@@ -55,6 +55,9 @@ class FakeApt:
     def simulate(self, packages: list[str]) -> list[str]:
         return [f"Inst {package}" for package in packages]
 
+    def idle(self, _: list[str]) -> list[str]:
+        return []
+
 
 @pytest.fixture(autouse=True)
 def _apt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,9 @@ class FakeApt:
     def simulate(self, packages: list[str]) -> list[str]:
         return [f"Inst {package}" for package in packages]
 
+    def idle(self, _: list[str]) -> list[str]:
+        return []
+
 
 @pytest.fixture(autouse=True)
 def _apt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,3 +346,13 @@ def test_what_a_version_has_under_another_name_makes_way_for_it() -> None:
     assert wish.outgrown("590.20", ["nvidia-driver-pinning-590.20"], pinning=True) == ["nvidia-driver-pinning-580.10"]
     managed = Wish(replace(wish.request, flavour="open"), there)
     assert managed.outgrown("590.20", ["libnvidia-compute"]) == ["libnvidia-compute-580", "nvidia-dkms-580-open"]
+
+
+def test_what_only_the_former_version_needed_goes_with_it() -> None:
+    """The library of 590 brings nvidia-modprobe, which without a kernel module nothing of 580 asks for: it would stay at 590."""
+    rules = [rule("libnvidia-compute-{branch}"), rule("nvidia-modprobe", part="module"), rule("nvlsm", part="nvlink5", own_version=True)]
+    system = System.parse("Ubuntu-24", {"sources": {"nvidia": {"hold": "apt-mark", "packages": rules}}, "repository": "ubuntu2404"})
+    wish = Wish(Request(system, "nvidia", version="580.10"), node(nvidia_modprobe="590.20-1", nvlsm="2025.1-1", libfoo="1.0"))
+    assert wish.came_along("580.10", ["nvidia-modprobe", "nvlsm", "libfoo"]) == ["nvidia-modprobe"]
+    assert wish.came_along("590.20", ["nvidia-modprobe"]) == []
+    assert wish.came_along("580.10", []) == []
