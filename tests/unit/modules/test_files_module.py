@@ -1,0 +1,76 @@
+"""Several files in one go: written whole, with their owners and modes, changed only where they differ, and secrets kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.gpu.fleet.plugins.modules import files as module
+
+
+def run(capsys: pytest.CaptureFixture[str], files: list[dict[str, Any]], *, check: bool = False) -> dict[str, Any]:
+    given = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp", "_ansible_keep_remote_files": False}
+    with patch_module_args({**given, "files": files}), pytest.raises(SystemExit):
+        module.main()
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+def wanted(place: Path) -> list[dict[str, Any]]:
+    return [
+        {"path": str(place / "etc"), "mode": "0750"},
+        {"path": str(place / "etc/settings"), "content": "a: ü\n", "mode": "0644"},
+        {"path": str(place / "etc/key"), "secret_content": "hunter2hunter2", "mode": "0600", "owner": str(os.getuid())},
+    ]
+
+
+def test_all_are_had_and_a_second_time_changes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    first = run(capsys, wanted(tmp_path))
+    assert first["changed_paths"] == [each["path"] for each in wanted(tmp_path)]
+    assert (tmp_path / "etc/settings").read_text(encoding="utf-8") == "a: ü\n"
+    assert [oct((tmp_path / name).stat().st_mode & 0o7777) for name in ("etc", "etc/settings", "etc/key")] == ["0o750", "0o644", "0o600"]
+    second = run(capsys, wanted(tmp_path))
+    assert (second["changed"], second["changed_paths"], second["diff"]) == (False, [], [])
+
+
+def test_only_what_differs_is_changed_and_shown_but_never_a_secret(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run(capsys, wanted(tmp_path))
+    (tmp_path / "etc/settings").write_text("other\n", encoding="utf-8")
+    (tmp_path / "etc/key").chmod(0o644)
+    (tmp_path / "etc/key").write_text("old", encoding="utf-8")
+    result = run(capsys, wanted(tmp_path))
+    assert result["changed_paths"] == [str(tmp_path / "etc/settings"), str(tmp_path / "etc/key")]
+    assert [(each["before"], each["after"]) for each in result["diff"]] == [("other\n", "a: ü\n")]
+    assert "hunter2hunter2" not in json.dumps(result)
+    assert (tmp_path / "etc/key").stat().st_mode & 0o7777 == 0o600
+
+
+def test_check_mode_says_what_would_be_and_does_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = run(capsys, wanted(tmp_path), check=True)
+    assert len(result["changed_paths"]) == 3
+    assert not (tmp_path / "etc").exists()
+
+
+def test_all_that_is_in_a_directory_follows_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "keys/old").mkdir(parents=True)
+    (tmp_path / "keys/old/key").write_text("k", encoding="utf-8")
+    (tmp_path / "elsewhere").touch(mode=0o644)
+    (tmp_path / "keys/link").symlink_to(tmp_path / "elsewhere")
+    files = [{"path": str(tmp_path / "keys"), "mode": "u=rwX,go=", "recurse": True}]
+    assert run(capsys, files)["changed"]
+    assert (tmp_path / "keys/old/key").stat().st_mode & 0o7777 == 0o600
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o7777 == 0o644
+    assert (tmp_path / "keys/old").stat().st_mode & 0o7777 == 0o700
+    assert not run(capsys, files)["changed"]
+
+
+def test_what_cannot_be_had_is_named_with_what_was_changed_before_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = [{"path": str(tmp_path / "a"), "content": "", "mode": "0644"}, {"path": str(tmp_path / "a/b"), "mode": "0755"}]
+    result = run(capsys, files)
+    assert result["failed"]
+    assert f"found that {tmp_path}/a/b cannot be had" in result["msg"]
+    assert result["changed_paths"] == [str(tmp_path / "a")]
