@@ -14,7 +14,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from dockerspawner import DockerSpawner
 from jupyterhub.auth import Authenticator
 from jupyterhub.proxy import Proxy
-from traitlets import Dict
+from traitlets import Dict, Unicode
 
 # Who has which GPUs is read off the containers themselves, so that it holds whatever happens to the hub or its database.
 USER, GPUS = "gpu.fleet.hub.user", "gpu.fleet.hub.gpus"
@@ -67,6 +67,7 @@ class WorkspaceSpawner(DockerSpawner):
     """A container of the workspace image, with the user's home, the user's number, GPUs that nobody else has, and no privilege."""
 
     fleet = Dict(config=True, help="What the role wrote: users, profiles, datasets, shm_size and so on.")
+    chosen = Unicode(help="The name of the profile that the user chose.")
     # Those of servers whose containers are not made yet. One hub process starts all servers, one choice at a time.
     _starting: ClassVar[dict[str, list[str]]] = {}
     _one_at_a_time: ClassVar[asyncio.Lock] = asyncio.Lock()
@@ -119,13 +120,14 @@ class WorkspaceSpawner(DockerSpawner):
             )
         return "\n".join(rows)
 
-    def chosen_from_form(self, form: dict[str, list[str]]) -> dict[str, str]:
+    @staticmethod
+    def chosen_from_form(form: dict[str, list[str]]) -> dict[str, str]:
         """Return what the user chose."""
         return {"profile": form.get("profile", [""])[0]}
 
     def profile(self) -> dict[str, Any]:
         """Return the profile that was chosen, or the first one where nothing was."""
-        name = self.user_options.get("profile") or self.fleet["profiles"][0]["name"]
+        name = self.chosen or self.fleet["profiles"][0]["name"]
         for profile in self.fleet["profiles"]:
             if profile["name"] == name:
                 return profile

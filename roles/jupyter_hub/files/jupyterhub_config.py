@@ -63,6 +63,7 @@ spawner.http_timeout = SETTINGS["start_timeout_s"]
 spawner.default_url = "/lab"
 spawner.options_form = hub.WorkspaceSpawner.profiles_form
 spawner.options_from_form = hub.WorkspaceSpawner.chosen_from_form
+spawner.apply_user_options = {"profile": "chosen"}
 spawner.volumes = {
     f"{SETTINGS['data_directory']}/{{raw_username}}/home": "/home/{raw_username}",
     "/etc/jupyterhub/users/{raw_username}/passwd": {"bind": "/etc/passwd", "mode": "ro"},
