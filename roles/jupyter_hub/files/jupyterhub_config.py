@@ -74,6 +74,7 @@ spawner.args = [
     '--ServerApp.terminado_settings={"shell_command": ["/bin/bash"]}',
     f"--ServerApp.shutdown_no_activity_timeout={SETTINGS['idle_s']}",
     f"--MappingKernelManager.cull_idle_timeout={SETTINGS['idle_s']}",
+    f"--MappingKernelManager.cull_interval={max(1, min(300, SETTINGS['idle_s']))}",
     # A notebook that is left open in a browser is idle all the same.
     "--MappingKernelManager.cull_connected=True",
     f"--TerminalManager.cull_inactive_timeout={SETTINGS['idle_s']}",
