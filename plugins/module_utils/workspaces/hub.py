@@ -25,9 +25,7 @@ _SHORTEST_PASSWORD = 12
 _FIRST_UID = 20001
 
 
-def users(
-    entries: Sequence[Mapping[str, Any]], node: Mapping[str, Any], subnet: str, gpu_limit: int | None = None
-) -> list[dict[str, Any]]:
+def users(entries: Sequence[Mapping[str, Any]], node: Mapping[str, Any], subnet: str, gpu_limit: int | None = None) -> list[dict[str, Any]]:
     """Return the users with nothing left out: numbers, GPU limit, and the address that is each one's own.
 
     A user keeps number and address. Raises ValueError with every mistake found, each with what was expected.

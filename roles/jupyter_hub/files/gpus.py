@@ -55,7 +55,8 @@ def offered(profiles: Iterable[Mapping[str, Any]], devices: Sequence[Device], li
     return [
         profile
         for profile in profiles
-        if wanted(profile, devices) <= min(limit, len(of_kind(profile, devices))) and not (profile["gpus"] == "all" and not wanted(profile, devices))
+        if wanted(profile, devices) <= min(limit, len(of_kind(profile, devices)))
+        and not (profile["gpus"] == "all" and not wanted(profile, devices))
     ]
 
 
@@ -68,7 +69,9 @@ def choose(profile: Mapping[str, Any], devices: Sequence[Device], taken: Iterabl
     if not kind and profile["gpus"] != 0:
         raise NoGpusError(f"{profile['name']}: this node has no {_called(profile)}. Choose another profile.")
     if count > limit:
-        raise NoGpusError(f"{profile['name']}: that is {count}, and your limit is {limit}. Choose a smaller profile, or ask for a higher limit.")
+        raise NoGpusError(
+            f"{profile['name']}: that is {count}, and your limit is {limit}. Choose a smaller profile, or ask for a higher limit."
+        )
     if count > len(free):
         raise NoGpusError(
             f"{profile['name']}: {len(free)} of {len(kind)} {_called(profile)} are free, and {count} are needed. "

@@ -1,11 +1,11 @@
 """Print what there is of the hub on this node, and what the node has for it, as one line of JSON.
 
-Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `data_directory`, `python`, `network` and `lock`, where the environment is)
+Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `data_directory`, `python` and `network`)
 
-Printed: `active` (the hub and its socket run and are enabled), `files` (mode and SHA-256 of what the role writes; no contents), `lock` (SHA-256
-of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of the Docker
-network), `containers` (of users: name and user), `docker` (the engine answers), and what module_utils/workspaces/hub.py describes: `users`,
-`homes`, `addresses`. Nothing is changed; what cannot be read is left out.
+Printed: `active` (the hub and its socket run and are enabled), `files` (mode and SHA-256 of what the role writes; no contents), `lock`
+(SHA-256 of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of the
+Docker network), `containers` (of users: name and user), and what module_utils/workspaces/hub.py describes:
+`users`, `homes`, `addresses`. Nothing is changed; what cannot be read is left out.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def addresses() -> dict:
 
 def containers() -> list:
     """Return the containers of users."""
-    rows = run("docker", "ps", "--all", "--filter", "label=gpu.fleet.hub.user", "--format", '["{{.Names}}", "{{.Label "gpu.fleet.hub.user"}}"]')
+    rows = run(
+        "docker", "ps", "--all", "--filter", "label=gpu.fleet.hub.user", "--format", '["{{.Names}}", "{{.Label "gpu.fleet.hub.user"}}"]'
+    )
     return [dict(zip(("name", "user"), json.loads(row))) for row in rows.splitlines()]
 
 
@@ -74,12 +76,12 @@ def look(asked: dict) -> dict:
     files = [*units, *PROGRAMS.glob("*.*"), *CONFIGURATION.glob("*.json"), *CONFIGURATION.glob("users/*/*")]
     lock = PROGRAMS / "requirements.lock"
     return {
-        "active": run("systemctl", "is-active", *UNITS).split() == ["active"] * 2 and run("systemctl", "is-enabled", *UNITS).split() == ["enabled"] * 2,
+        "active": run("systemctl", "is-active", *UNITS).split() == ["active"] * 2
+        and run("systemctl", "is-enabled", *UNITS).split() == ["enabled"] * 2,
         "files": {str(path): fingerprint(path) for path in files if path.is_file()},
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
         "python": run(asked["python"], "-c", "import sys; print('%d.%d' % sys.version_info[:2])"),
         "network": run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", asked["network"]),
-        "docker": bool(run("docker", "version", "--format", "{{.Server.Version}}")),
         "containers": containers(),
         "users": users(asked["names"]),
         "homes": homes(Path(asked["data_directory"])),

@@ -78,9 +78,7 @@ def test_no_gpu_on_the_node_is_no_gpu_for_all() -> None:
         gpus.choose(ALL, [], (), 8)
 
 
-@pytest.mark.parametrize(
-    ("limit", "expected"), [(8, ["none", "one", "two", "all", "slice"]), (1, ["none", "one", "slice"]), (0, ["none"])]
-)
+@pytest.mark.parametrize(("limit", "expected"), [(8, ["none", "one", "two", "all", "slice"]), (1, ["none", "one", "slice"]), (0, ["none"])])
 def test_only_what_can_be_had_is_offered(limit: int, expected: list[str]) -> None:
     profiles = [NONE, ONE, TWO, {"name": "three", "gpus": 3}, ALL, SLICE, {"name": "other", "gpus": "all", "mig": "7g.80gb"}]
     assert [profile["name"] for profile in gpus.offered(profiles, DEVICES, limit)] == expected
