@@ -4,8 +4,8 @@ Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `da
 
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
 `containers` (name and workspace), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
-and what module_utils/workspaces/placement.py describes: `gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`. Nothing is changed;
-what cannot be read is left out.
+and what module_utils/workspaces/placement.py describes: `gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`.
+Nothing is changed; what cannot be read is left out.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `data_directory`, `python` and `network`)
 
 Printed: `active` (the hub and its socket run and are enabled), `files` (mode and SHA-256 of what the role writes; no contents), `lock`
-(SHA-256 of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of the
-Docker network), `containers` (of users: name and user), and what module_utils/workspaces/hub.py describes:
+(SHA-256 of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of
+the Docker network), `containers` (of users: name and user), and what module_utils/workspaces/hub.py describes:
 `users`, `homes`, `addresses`. Nothing is changed; what cannot be read is left out.
 """
 
