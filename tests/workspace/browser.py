@@ -33,9 +33,9 @@ plt.show()
 """
 
 
-def notebook() -> str:
+def notebook(source: str) -> str:
     """Return a notebook with the one cell."""
-    cell = {"cell_type": "code", "id": "heat", "execution_count": None, "metadata": {}, "outputs": [], "source": CELL}
+    cell = {"cell_type": "code", "id": "heat", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     return json.dumps({"type": "notebook", "content": {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}})
 
@@ -53,7 +53,7 @@ def sign_in(page: Page, url: str, password: str) -> None:
     page.wait_for_selector("#jp-main-dock-panel", timeout=PATIENCE_MS)
 
 
-def work(page: Page, url: str) -> str:
+def work(page: Page, url: str, source: str = CELL) -> str:
     """Run the notebook, and return what it printed once the drawing is on the screen."""
     # Another name at each run: a page that was left open would save over it.
     name = f"heat-{time.time_ns()}.ipynb"
@@ -63,7 +63,7 @@ def work(page: Page, url: str) -> str:
             const made = await fetch(url + "api/contents/" + name, {method: "PUT", headers: {"X-XSRFToken": token}, body});
             return made.status;
         }""",
-        [url, name, notebook()],
+        [url, name, notebook(source)],
     )
     assert made in (200, 201), f"found status {made}, expected the notebook to be written"
     # "reset": without the notebooks that were open before.

@@ -3,8 +3,9 @@
 Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `data`: what the inventory's workspaces name)
 
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
-`containers` (name and workspace), `docker` (what the engine says of itself), and what module_utils/workspaces/placement.py describes:
-`gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`. Nothing is changed; what cannot be read is left out.
+`containers` (name and workspace), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
+and what module_utils/workspaces/placement.py describes: `gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`.
+Nothing is changed; what cannot be read is left out.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ def look(asked: dict) -> dict:
         "units": parse_units(run("systemctl", "show", "--property=Id,ActiveState,UnitFileState,ExecMainStatus", *names)) if names else {},
         "files": {str(path): fingerprint(path) for path in files if path.is_file()},
         "containers": [{"name": name, "workspace": workspace} for name, workspace in parse_rows(rows)],
+        "hub": Path("/etc/systemd/system/jupyterhub.service").exists(),
         "docker": json.loads(run("docker", "info", "--format", "{{json .}}") or "{}"),
         "gpus": parse_gpus(run("nvidia-smi", "-L")),
         "claims": claims(),

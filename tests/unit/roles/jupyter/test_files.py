@@ -132,7 +132,8 @@ def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("users") == {"root": [0, 0]}
     assert all(isinstance(port, int) for _, port in seen.pop("listening"))
-    assert seen == {"units": {}, "files": {}, "containers": [], "docker": {}, "gpus": [], "claims": {}, "missing": [], "free_bytes": {}}
+    nothing = {"units": {}, "files": {}, "containers": [], "docker": {}, "gpus": [], "claims": {}, "missing": [], "free_bytes": {}}
+    assert seen == {**nothing, "hub": False}
 
 
 class Jupyter(BaseHTTPRequestHandler):

@@ -1,0 +1,93 @@
+"""Print what there is of the hub on this node, and what the node has for it, as one line of JSON.
+
+Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `data_directory`, `python` and `network`)
+
+Printed: `active` (the hub and its socket run and are enabled), `files` (mode and SHA-256 of what the role writes; no contents), `lock`
+(SHA-256 of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of
+the Docker network), `containers` (of users: name and user), and what module_utils/workspaces/hub.py describes:
+`users`, `homes`, `addresses`. Nothing is changed; what cannot be read is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+UNITS = ("jupyterhub.service", "jupyterhub-api.socket")
+CONFIGURATION = Path("/etc/jupyterhub")
+PROGRAMS = Path("/opt/jupyterhub")
+
+
+def run(*command: str) -> str:
+    """Return what a command prints, or nothing where it fails or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def fingerprint(path: Path) -> str:
+    """Return mode and SHA-256 of a file."""
+    return f"{path.stat().st_mode & 0o7777:04o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def users(names: list) -> dict:
+    """Return the numbers of the users that the node knows, and of their groups."""
+    found = {}
+    for name in names:
+        try:
+            account = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        found[name] = [account.pw_uid, account.pw_gid]
+    return found
+
+
+def homes(directory: Path) -> dict:
+    """Return whose the home directories are that are there already: those of users who are not asked for, too."""
+    return {path.parent.name: [path.stat().st_uid, path.stat().st_gid] for path in directory.glob("*/home") if path.is_dir()}
+
+
+def addresses() -> dict:
+    """Return the addresses that users have."""
+    try:
+        settings = json.loads((CONFIGURATION / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: user["address"] for name, user in settings["users"].items()}
+
+
+def containers() -> list:
+    """Return the containers of users."""
+    rows = run(
+        "docker", "ps", "--all", "--filter", "label=gpu.fleet.hub.user", "--format", '["{{.Names}}", "{{.Label "gpu.fleet.hub.user"}}"]'
+    )
+    return [dict(zip(("name", "user"), json.loads(row))) for row in rows.splitlines()]
+
+
+def look(asked: dict) -> dict:
+    """Look at everything."""
+    units = [Path("/etc/systemd/system") / name for name in (*UNITS, "jupyterhub-api.service")]
+    files = [*units, *PROGRAMS.glob("*.*"), *CONFIGURATION.glob("*.json"), *CONFIGURATION.glob("users/*/*")]
+    lock = PROGRAMS / "requirements.lock"
+    return {
+        "active": run("systemctl", "is-active", *UNITS).split() == ["active"] * 2
+        and run("systemctl", "is-enabled", *UNITS).split() == ["enabled"] * 2,
+        "files": {str(path): fingerprint(path) for path in files if path.is_file()},
+        "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
+        "python": run(asked["python"], "-c", "import sys; print('%d.%d' % sys.version_info[:2])"),
+        "network": run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", asked["network"]),
+        "containers": containers(),
+        "users": users(asked["names"]),
+        "homes": homes(Path(asked["data_directory"])),
+        "addresses": addresses(),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(look(json.loads(sys.argv[1]))))  # noqa: T201
