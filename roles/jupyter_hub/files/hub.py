@@ -14,6 +14,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from dockerspawner import DockerSpawner
 from jupyterhub.auth import Authenticator
 from jupyterhub.proxy import Proxy
+from tornado import web
 from traitlets import Dict, Unicode
 
 # Who has which GPUs is read off the containers themselves, so that it holds whatever happens to the hub or its database.
@@ -143,8 +144,10 @@ class WorkspaceSpawner(DockerSpawner):
                 self._starting[name] = [device.uuid for device in self._devices]
             return await super().start()
         except gpus.NoGpusError as refusal:
-            refusal.jupyterhub_message = str(refusal)  # type: ignore[attr-defined] - what JupyterHub shows the user
-            raise
+            # JupyterHub shows the user what comes as an error of HTTP, in these words.
+            answer = web.HTTPError(409, str(refusal))
+            answer.jupyterhub_message = str(refusal)
+            raise answer from refusal
         finally:
             self._starting.pop(name, None)
 
