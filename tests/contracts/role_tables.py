@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-# Ansible's markup in descriptions: V(value), C(code), O(option).
+# Ansible's markup in descriptions: V(value), C(code), O(option), and P(collection.name#kind) of a plugin or role.
 MARKUP = re.compile(r"\b[VCO]\(([^()]*)\)")
+PLUGIN = re.compile(r"\bP\([\w.]*?(\w+)#\w+\)")
 TABLE = re.compile(r"<!-- variables -->.*?<!-- /variables -->", re.DOTALL)
 
 
@@ -40,7 +41,7 @@ def table(role: Path) -> str:
         default = "required" if option.get("required") else f"`{_text(given.get(name))}`"
         description = option["description"]
         meaning = " ".join(description if isinstance(description, list) else [description]).replace("\n", " ").replace("|", "\\|")
-        meaning = MARKUP.sub(r"`\1`", meaning)
+        meaning = PLUGIN.sub(r"`\1`", MARKUP.sub(r"`\1`", meaning))
         if option.get("choices"):
             meaning += f" One of {', '.join(f'`{choice}`' for choice in option['choices'])}."
         rows.append(f"| `{name}` | {kind} | {default} | {meaning} |")

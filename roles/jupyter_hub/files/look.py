@@ -4,12 +4,14 @@ Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `data_
 
 Printed: `active` (the hub and its socket run and are enabled), `files` (mode and SHA-256 of what the role writes; no contents), `lock`
 (SHA-256 of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of
-the Docker network), `containers` (of users: name and user), and what module_utils/workspaces/hub.py describes:
-`users`, `homes`, `addresses`. Nothing is changed; what cannot be read is left out.
+the Docker network), `containers` (of users: name and user), `local` (the names that are the node's own accounts, and not a directory's),
+`shadow` (the group that may read the hashes of these accounts), and what module_utils/workspaces/hub.py describes: `users`, `homes`,
+`addresses`. Nothing is changed; what cannot be read is left out.
 """
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import json
 import pwd
@@ -48,6 +50,18 @@ def users(names: list) -> dict:
     return found
 
 
+def local(names: list) -> list:
+    """Return which of the names are in the node's own list of accounts."""
+    own = {line.split(":")[0] for line in Path("/etc/passwd").read_text(encoding="utf-8").splitlines()}
+    return [name for name in names if name in own]
+
+
+def shadow() -> str:
+    """Return the group that may read the hashes of the node's own accounts: Debian and Ubuntu have one, the RHEL family has none."""
+    status = Path("/etc/shadow").stat()
+    return grp.getgrgid(status.st_gid).gr_name if status.st_gid and status.st_mode & 0o040 else ""
+
+
 def homes(directory: Path) -> dict:
     """Return whose the home directories are that are there already: those of users who are not asked for, too."""
     return {path.parent.name: [path.stat().st_uid, path.stat().st_gid] for path in directory.glob("*/home") if path.is_dir()}
@@ -84,6 +98,8 @@ def look(asked: dict) -> dict:
         "network": run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", asked["network"]),
         "containers": containers(),
         "users": users(asked["names"]),
+        "local": local(asked["names"]),
+        "shadow": shadow(),
         "homes": homes(Path(asked["data_directory"])),
         "addresses": addresses(),
     }

@@ -55,3 +55,5 @@ c.MappingKernelManager.cull_idle_timeout = SETTINGS["idle_shutdown_s"]
 # A notebook that is left open in a browser is idle all the same.
 c.MappingKernelManager.cull_connected = True
 c.TerminalManager.cull_inactive_timeout = SETTINGS["idle_shutdown_s"]
+# Look for what is idle as often as the server itself does.
+c.MappingKernelManager.cull_interval = c.TerminalManager.cull_interval = 60
