@@ -3,7 +3,7 @@
 Usage: python3 - REPOSITORY STATE_FILE < look.py
 
 Printed: `gpus` (NVML's driver version and each GPU's compute capability, or the problem), `images` (those of the repository that the engine
-has) and `verified` (what the role wrote down when it last looked inside one). Nothing on the node is changed; whatever cannot be read is
+has), `names` (of all images that it has, for roles that build on this one) and `verified` (what the role wrote down when it last looked inside one). Nothing on the node is changed; whatever cannot be read is
 left out, so that a node without driver or engine can be looked at too.
 """
 
@@ -47,16 +47,14 @@ def read_gpus() -> dict:
 
 def parse_images(listing: str) -> list[dict]:
     """Read `docker image ls --digests --no-trunc --format '{{json .}}'`."""
+    columns = (("repository", "Repository"), ("tag", "Tag"), ("id", "ID"), ("digest", "Digest"))
     rows = [json.loads(line) for line in listing.splitlines() if line.strip()]
-    return [
-        {name: "" if row[column] == "<none>" else row[column] for name, column in (("id", "ID"), ("tag", "Tag"), ("digest", "Digest"))}
-        for row in rows
-    ]
+    return [{name: "" if row[column] == "<none>" else row[column] for name, column in columns} for row in rows]
 
 
-def read_images(repository: str) -> list[dict]:
-    """List the images of a repository that the engine has."""
-    command = ["docker", "image", "ls", "--digests", "--no-trunc", "--format", "{{json .}}", repository]
+def read_images() -> list[dict]:
+    """List the images that the engine has."""
+    command = ["docker", "image", "ls", "--digests", "--no-trunc", "--format", "{{json .}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
@@ -74,5 +72,11 @@ def read_verified(path: str) -> dict:
 
 if __name__ == "__main__":
     repository, state_file = sys.argv[1:]
-    seen = {"gpus": read_gpus(), "images": read_images(repository), "verified": read_verified(state_file)}
+    images = read_images()
+    seen = {
+        "gpus": read_gpus(),
+        "images": [image for image in images if image["repository"] == repository],
+        "names": sorted({f"{image['repository']}:{image['tag']}" for image in images if image["tag"]}),
+        "verified": read_verified(state_file),
+    }
     print(json.dumps(seen))  # noqa: T201

@@ -19,17 +19,33 @@ LISTING = """\
 {"Containers":"N/A","Digest":"sha256:84056a3b","ID":"sha256:bbc0e4a4","Repository":"r:5000/p/p","Tag":"2.7.1-cpu"}
 {"Containers":"N/A","Digest":"sha256:84056a3b","ID":"sha256:bbc0e4a4","Repository":"r:5000/p/p","Tag":"<none>"}
 
-{"Containers":"N/A","Digest":"<none>","ID":"sha256:00c0e4a4","Repository":"r:5000/p/p","Tag":"mine"}
+{"Containers":"N/A","Digest":"<none>","ID":"sha256:00c0e4a4","Repository":"mine","Tag":"1"}
 """
 
 
 def test_images() -> None:
     assert look.parse_images(LISTING) == [
-        {"id": "sha256:bbc0e4a4", "tag": "2.7.1-cpu", "digest": "sha256:84056a3b"},
-        {"id": "sha256:bbc0e4a4", "tag": "", "digest": "sha256:84056a3b"},
-        {"id": "sha256:00c0e4a4", "tag": "mine", "digest": ""},
+        {"repository": "r:5000/p/p", "tag": "2.7.1-cpu", "id": "sha256:bbc0e4a4", "digest": "sha256:84056a3b"},
+        {"repository": "r:5000/p/p", "tag": "", "id": "sha256:bbc0e4a4", "digest": "sha256:84056a3b"},
+        {"repository": "mine", "tag": "1", "id": "sha256:00c0e4a4", "digest": ""},
     ]
     assert look.parse_images("") == []
+
+
+def test_the_images_of_the_repository_and_the_names_of_all(tmp_path: Path) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTING}END\n")
+    docker.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "r:5000/p/p", str(tmp_path / "none.json")],
+        env={"PATH": f"{tmp_path}:/bin:/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen = json.loads(done.stdout)
+    assert [image["tag"] for image in seen["images"]] == ["2.7.1-cpu", ""]
+    assert seen["names"] == ["mine:1", "r:5000/p/p:2.7.1-cpu"]
 
 
 def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
@@ -43,7 +59,7 @@ def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
         check=True,
     )
     seen = json.loads(done.stdout)
-    assert seen["images"] == []
+    assert seen["images"] == seen["names"] == []
     assert seen["verified"] == {}
     assert seen["gpus"]["capabilities"] == []
     assert seen["gpus"]["problem"]
@@ -62,4 +78,4 @@ def test_an_engine_that_is_stopped_has_no_images(tmp_path: Path, monkeypatch: ob
     docker.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert look.read_images("pytorch/pytorch") == []
+    assert look.read_images() == []
