@@ -22,7 +22,7 @@ workspace=$(cat "$result")
 echo "workspace  $workspace  $(size "$workspace")  $(since "$started")"
 
 # What is inside, seen by a user without a name, a network or a privilege.
-docker run --rm --network none --user 4711:4711 --read-only --cap-drop ALL --entrypoint python "$workspace" -c '
+docker run --rm --network none --user 4711:4711 --read-only --tmpfs /tmp --cap-drop ALL --entrypoint python "$workspace" -c '
 import json, torch, torchaudio, torchvision
 contents = json.load(open("/usr/local/share/workspace/contents.json"))
 assert torch.__version__.startswith("2.7.1"), torch.__version__
