@@ -3,8 +3,9 @@
 Usage: python3 - REPOSITORY STATE_FILE < look.py
 
 Printed: `gpus` (NVML's driver version and each GPU's compute capability, or the problem), `images` (those of the repository that the engine
-has), `names` (of all images that it has, for roles that build on this one) and `verified` (what the role wrote down when it last looked inside one). Nothing on the node is changed; whatever cannot be read is
-left out, so that a node without driver or engine can be looked at too.
+has), `names` (of all images that it has, for roles that build on this one) and `verified` (what the role wrote down when it last looked
+inside one). Nothing on the node is changed; whatever cannot be read is left out, so that a node without driver or engine can be looked at
+too.
 """
 
 from __future__ import annotations
