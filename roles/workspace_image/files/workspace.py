@@ -30,6 +30,8 @@ JUPYTER = [
 ]
 # The exit status that tells the unit not to start the workspace again.
 ASLEEP = 42
+# The states of a process that has ended and waits to be reaped.
+ENDED = (b"Z", b"X")
 # What belongs to one process alone, or is set anew by a login.
 PRIVATE = ("HOME", "HOSTNAME", "OLDPWD", "PWD", "SHLVL", "TERM", "USER", "_")
 SSHD_CONFIGURATION = """\
@@ -110,12 +112,13 @@ def prepare_ssh(account: pwd.struct_passwd, runtime: Path, environment: dict[str
     return configuration
 
 
-def somebody_is_here(own: set[int]) -> bool:
+def somebody_is_here(own: set[int], processes: Path = Path("/proc")) -> bool:
     """Say whether anything runs but this entry point and its services: a login, a tmux session, a job."""
-    for process in Path("/proc").iterdir():
+    for process in processes.iterdir():
         if process.name.isdigit() and int(process.name) not in own:
             with contextlib.suppress(OSError):
-                if (process / "cmdline").read_bytes():  # empty: a process that has ended
+                # "pid (name) state …". The command line says nothing of it: it is empty in a process that is starting, too.
+                if (process / "stat").read_bytes().rpartition(b") ")[2][:1] not in ENDED:
                     return True
     return False
 

@@ -95,3 +95,21 @@ def test_a_shell_is_somebody() -> None:
         everybody = {int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()}
         assert workspace.somebody_is_here(everybody - {shell.pid})
         shell.terminate()
+
+
+@pytest.mark.parametrize(
+    ("stat", "somebody"),
+    [
+        ("40 (bash) S 1 40 40 34816", True),
+        ("40 (tmux: server) R 1 40 40 0", True),
+        ("40 (a) Z (b) D 1 40 40 0", True),  # the name is whatever the process likes
+        ("40 (bash) Z 1 40 40 34816", False),
+    ],
+)
+def test_what_has_ended_is_nobody(tmp_path: Path, stat: str, *, somebody: bool) -> None:
+    for pid, text in {1: "1 (python3) S 0 1 1 0", 40: stat}.items():
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(text)
+    (tmp_path / "meminfo").touch()
+    (tmp_path / "41").mkdir()  # gone between the two looks
+    assert workspace.somebody_is_here({1}, tmp_path) is somebody
