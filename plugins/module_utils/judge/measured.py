@@ -62,7 +62,7 @@ def whose(rank: Rank, probe: Probe, observation: Observation) -> tuple[Subject, 
         return node(observation), None
     gpus = listed(observation)
     gpu = next((gpu for gpu in gpus if gpu.uuid.is_known and gpu.uuid.value == rank.uuid), None)
-    if gpu is None and len(gpus) == probe.gpus_seen > rank.rank:
+    if gpu is None and 0 <= rank.rank < probe.gpus_seen == len(gpus):
         gpu = gpus[rank.rank]  # the probe has PyTorch number GPUs as NVML does
     if gpu is None:
         return Subject("gpu", rank.uuid or f"CUDA device {rank.rank}", rank.rank), None

@@ -81,7 +81,7 @@ def _gate(copy: PeerCopy, observation: Observation, expectation: Expectation, ta
         )
     middle, part = median(each.gb_s for each in copies), expectation.peak_fraction
     gates = [Gate(middle * part, f"{part:g} of {middle:.4g}, the median of all pairs")]
-    rank = observation.probe.value.ranks[copy.source] if copy.source < len(observation.probe.value.ranks) else None
+    rank = dict(enumerate(observation.probe.value.ranks)).get(copy.source)
     row = row_of(whose(rank, observation.probe.value, observation)[1], tables)[0] if rank else None
     if row and row.nvlink_links and not row.nvlink_bridge:
         peak = row.nvlink_peak_gb_s_per_direction
@@ -100,6 +100,6 @@ def _switched(observation: Observation) -> bool:
 
 def _subject(copy: PeerCopy, observation: Observation) -> Subject:
     probe = observation.probe.value
-    names = [whose(rank, probe, observation)[0].id for rank in probe.ranks]
-    one, other = (names[place] if place < len(names) else f"CUDA device {place}" for place in (copy.source, copy.target))
+    names = {place: whose(rank, probe, observation)[0].id for place, rank in enumerate(probe.ranks)}
+    one, other = (names.get(place, f"CUDA device {place}") for place in (copy.source, copy.target))
     return Subject("pair", f"{one} -> {other}")

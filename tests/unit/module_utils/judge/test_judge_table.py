@@ -668,6 +668,16 @@ def test_pairs_without_switches_are_held_against_their_other_way() -> None:
     assert failed == [{"kind": "pair", "id": f"{address(7)} -> {address(0)}"}]
 
 
+@pytest.mark.parametrize("number", [-9, -1, 8, 9])
+def test_a_number_that_no_gpu_has_is_nobodys(number: int) -> None:
+    copies = [replace(copy, source=number, correct=False) if (copy.source, copy.target) == (3, 5) else copy for copy in peers().value]
+    of_nobody = [*ranks()[:3], replace(rank(3), rank=number, uuid="", matmul=known(matmul(tflops=1.0))), *ranks()[4:]]
+    findings, verdict = judged(observation(probe=known(probe(ranks=tuple(of_nobody), peers=known(tuple(copies))))))
+    failed = {finding.check: finding.subject.id for finding in findings if finding.status == "fail"}
+    assert failed == {"peer_copies": f"CUDA device {number} -> {address(5)}", "matmul": f"CUDA device {number}"}
+    assert verdict == "not_ready"
+
+
 def test_a_slice_of_a_gpu_is_not_held_against_a_whole_ones_figures() -> None:
     findings, _verdict = judged(observation(gpus={3: {"mig_enabled": known(YES)}}, probe=measured(memory=bandwidth(2900.0))))
     (found,) = (finding for finding in findings if finding.check == "memory_bandwidth" and finding.subject.id == GPU3)
