@@ -41,18 +41,18 @@ def test_a_worker_answers_and_hears_to_go_on(workers: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "answer"),
+    ("work", "answer", "limit_s"),
     [
-        (lambda _emit, _hear: time.sleep(60), {"unreadable": "no answer in time: it hangs"}),
-        (lambda _emit, _hear: os.kill(os.getpid(), signal.SIGKILL), {"unreadable": "its process ended without an answer"}),
-        (lambda _emit, _hear: 1 // 0, {"unreadable": "ZeroDivisionError: integer division or modulo by zero"}),
+        (lambda _emit, _hear: time.sleep(60), {"unreadable": "no answer in time: it hangs"}, 0.5),
+        (lambda _emit, _hear: os.kill(os.getpid(), signal.SIGKILL), {"unreadable": "its process ended without an answer"}, 10),
+        (lambda _emit, _hear: 1 // 0, {"unreadable": "ZeroDivisionError: integer division or modulo by zero"}, 10),
     ],
     ids=["hangs", "dies", "fails"],
 )
-def test_a_worker_that_does_not_answer(workers: Any, work: Any, answer: dict[str, str]) -> None:
+def test_a_worker_that_does_not_answer(workers: Any, work: Any, answer: dict[str, str], limit_s: float) -> None:
     worker = workers.Worker(work)
     try:
-        assert worker.answer(time.monotonic() + 0.5) == answer
+        assert worker.answer(time.monotonic() + limit_s) == answer
         worker.tell("go")
     finally:
         worker.end()
