@@ -21,6 +21,12 @@ SANDBOX = {"SANDBOX_NAME": NAME, "SANDBOX_PREFIX": os.environ.get("SANDBOX_PREFI
 USAGE = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || awk '/^usage_usec/ {print $2 * 1000}' /sys/fs/cgroup/cpu.stat"
 
 
+def build_image() -> None:
+    """Have what the nodes are made of."""
+    command = [ROOT / "tests/sandbox/images/node.sh", ROOT / ".cache/sandbox", ROOT / ".venv/bin/python", "bookworm"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
 def play(name: str, *arguments: str) -> None:
     """Run a playbook of the scenario."""
     environment = {**os.environ, **SANDBOX, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}"}
@@ -53,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--also", choices=["everywhere"], help="really compile on each node, too")
     options = parser.parse_args()
+    build_image()
     first, second = measure("once").values()
     print(f"once:       {first:6.0f} CPU s on the node that compiles, {second:6.0f} on one that installs what came of it")
     alone = first
