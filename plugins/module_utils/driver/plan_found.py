@@ -15,10 +15,15 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import ma
 _FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/nvidia", "usr/lib/*-linux-gnu/nvidia/current", "usr/lib64", "usr/lib")
 
 
-def libraries(root: Path) -> str:
-    """Return the version of the driver's libraries, which NVML's file has in its name; nothing without it, refused where there are two."""
+def library_versions(root: Path) -> list[str]:
+    """Return the versions of the driver's libraries, which NVML's files have in their names: several only where something went wrong."""
     names = {path.name for folder in _FOLDERS for path in root.glob(f"{folder}/libnvidia-ml.so.*")}
-    versions = sorted({match[1] for match in map(re.compile(r"libnvidia-ml\.so\.(\d{3}\.[\d.]+)").fullmatch, names) if match})
+    return sorted({match[1] for match in map(re.compile(r"libnvidia-ml\.so\.(\d{3}\.[\d.]+)").fullmatch, names) if match})
+
+
+def libraries(root: Path) -> str:
+    """Return the version of the driver's libraries; nothing without it, refused where there are two."""
+    versions = library_versions(root)
     if len(versions) > 1:
         raise Refusal(
             f"libraries of the driver at {' and '.join(versions)} on the node",

@@ -1,0 +1,132 @@
+"""The role's steps and their order, through ansible-playbook. What would change this machine, and what looks at it, is a double."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[4]
+# Tasks that change a node, each replaced by one that writes down that it ran.
+CHANGES = ("files", "install_apt", "disk", "activate")
+# Modules that look at a node or change it: each writes down that it ran, and answers from a list, whose last answer stays.
+DOUBLE = """
+import json
+from pathlib import Path
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule({{**dict.fromkeys({options!r}, {{"type": "raw"}}), "state": {{"default": "held"}}}}, supports_check_mode=True)
+folder = Path({folder!r})
+said = "{name} " + module.params["state"] if "{name}" == "node_lock" else "{name}"
+with (folder / "steps").open("a") as steps:
+    steps.write(said + chr(10))
+answers = json.loads((folder / "{name}.json").read_text())
+(folder / "{name}.json").write_text(json.dumps(answers[1:] or answers))
+module.exit_json(**answers[0])
+"""
+NEW, OLD = "535.309.01", "535.261.03"
+AS_IT_SHOULD_BE = {"converged": True, "version": NEW, "had": NEW, "loaded": NEW, "libraries": [NEW], "units": [], "kernels": ["6.1"]}
+BARE = {**AS_IT_SHOULD_BE, "converged": False, "had": "", "loaded": "", "libraries": []}
+OTHER = {**BARE, "loaded": OLD, "libraries": [OLD]}
+NOT_REBOOTED = {**AS_IT_SHOULD_BE, "loaded": OLD}
+JOB = {"pid": 4711, "name": "python", "user": "alice", "nodes": ["/dev/nvidia0"]}
+
+
+class Node:
+    """A node that is as its doubles say."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ours = folder / "ansible_collections" / "gpu" / "fleet"
+        (ours / "plugins" / "modules").mkdir(parents=True)
+        for name in ("filter", "module_utils"):
+            (ours / "plugins" / name).symlink_to(ROOT / "plugins" / name)
+        for name in ("galaxy.yml", "meta"):
+            (ours / name).symlink_to(ROOT / name)
+        role = ours / "roles" / "nvidia_driver"
+        shutil.copytree(ROOT / "roles" / "nvidia_driver", role)
+        for name in CHANGES:
+            step = {"name": name, "ansible.builtin.shell": {"cmd": f"echo {name} >> {folder}/steps"}}
+            (role / "tasks" / f"{name}.yml").write_text(yaml.safe_dump([step]))
+        for name in ("nvidia_driver_plan", "gpu_users", "node_lock"):
+            options = yaml.safe_load((ROOT / "plugins/modules" / f"{name}.py").read_text().split('"""')[1])["options"]
+            double = DOUBLE.format(options=list(options), folder=str(folder), name=name)
+            (ours / "plugins" / "modules" / f"{name}.py").write_text(double)
+        self.answers("gpu_users", {"users": []})
+        self.answers("node_lock", {})
+
+    def answers(self, module: str, *answers: dict[str, Any]) -> None:
+        (self.folder / f"{module}.json").write_text(json.dumps(answers))
+
+    def plans(self, *plans: dict[str, Any]) -> None:
+        self.answers("nvidia_driver_plan", *({"plan": plan} for plan in plans))
+
+    def run(self, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+        facts = {"distribution": "Debian", "distribution_major_version": "12", "pkg_mgr": "apt", "kernel": "6.1", "cacheable": True}
+        tasks = [{"ansible.builtin.set_fact": facts}, {"import_role": {"name": "gpu.fleet.nvidia_driver"}}]
+        play = {"hosts": "all", "gather_facts": False, "vars": {"nvidia_driver_version": NEW, **variables}, "tasks": tasks}
+        (self.folder / "play.yml").write_text(yaml.safe_dump([play]))
+        (self.folder / "ansible.cfg").write_text("[defaults]\n")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+        environment |= {"ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(self.folder)}
+        environment |= {"ANSIBLE_HOME": str(self.folder / "home"), "ANSIBLE_LOCALHOST_WARNING": "0"}
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "gpu-01,", "-c", "local", "play.yml", *arguments]
+        command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    @property
+    def steps(self) -> list[str]:
+        return (self.folder / "steps").read_text().splitlines()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("plan", "variables"),
+    [
+        (OTHER, {}),
+        (NOT_REBOOTED, {}),
+        ({**OTHER, "loaded": NEW}, {"nvidia_driver_kernel_module": False}),
+    ],
+    ids=["another version", "not rebooted yet", "another version in a container"],
+)
+def test_a_driver_that_somebody_uses_is_not_replaced(node: Node, plan: dict[str, Any], variables: dict[str, Any]) -> None:
+    node.plans(plan)
+    node.answers("gpu_users", {"users": [JOB]})
+    result = node.run(**variables)
+    said = " ".join(result.stdout.split())
+    assert result.returncode == 2, said
+    assert "Found the GPUs in use by process 4711 (python, of alice). Expected nobody" in said
+    assert f"is to take the place of {OLD}. Next step: run playbooks/upgrade_driver.yml with -e nvidia_driver_version={NEW}" in said
+    assert not {*CHANGES} & {*node.steps}
+
+
+def test_who_would_be_waited_for_is_said_in_check_mode(node: Node) -> None:
+    node.plans(OTHER)
+    node.answers("gpu_users", {"users": [JOB]})
+    result = node.run("--check")
+    assert result.returncode == 0, result.stdout
+    assert "Found the GPUs in use by process 4711" in result.stdout
+
+
+@pytest.mark.parametrize("plan", [BARE, AS_IT_SHOULD_BE, {**AS_IT_SHOULD_BE, "converged": False}], ids=["bare", "converged", "not held"])
+def test_nobody_is_asked_about_a_version_that_stays(node: Node, plan: dict[str, Any]) -> None:
+    node.plans(plan)
+    node.answers("gpu_users", {"users": [JOB]})
+    assert node.run().returncode == 0
+    assert "gpu_users" not in node.steps
+
+
+def test_an_idle_node_gets_the_version_that_is_asked_for(node: Node) -> None:
+    node.plans(OTHER)
+    assert node.run().returncode == 0
+    assert [step for step in node.steps if step in {*CHANGES, "gpu_users"}] == ["gpu_users", *CHANGES]
