@@ -26,6 +26,8 @@ folder = Path({folder!r})
 said = "{name} " + module.params["state"] if "{name}" == "node_lock" else "{name}"
 with (folder / "steps").open("a") as steps:
     steps.write(said + chr(10))
+with (folder / "{name}.asked").open("a") as asked:
+    asked.write(json.dumps(module.params) + chr(10))
 answers = json.loads((folder / "{name}.json").read_text())
 (folder / "{name}.json").write_text(json.dumps(answers[1:] or answers))
 module.exit_json(**answers[0])
@@ -84,6 +86,11 @@ class Node:
     def steps(self) -> list[str]:
         return (self.folder / "steps").read_text().splitlines()
 
+    @property
+    def versions(self) -> list[str]:
+        """What the nodes had agreed on when each plan was asked for."""
+        return [json.loads(line)["fleet_version"] for line in (self.folder / "nvidia_driver_plan.asked").read_text().splitlines()]
+
 
 @pytest.fixture
 def node(tmp_path: Path) -> Node:
@@ -118,15 +125,53 @@ def test_who_would_be_waited_for_is_said_in_check_mode(node: Node) -> None:
     assert "Found the GPUs in use by process 4711" in result.stdout
 
 
-@pytest.mark.parametrize("plan", [BARE, AS_IT_SHOULD_BE, {**AS_IT_SHOULD_BE, "converged": False}], ids=["bare", "converged", "not held"])
-def test_nobody_is_asked_about_a_version_that_stays(node: Node, plan: dict[str, Any]) -> None:
-    node.plans(plan)
+def test_nobody_is_asked_about_a_version_that_stays(node: Node) -> None:
+    node.plans({**AS_IT_SHOULD_BE, "converged": False})  # such as one that is not held
     node.answers("gpu_users", {"users": [JOB]})
     assert node.run().returncode == 0
-    assert "gpu_users" not in node.steps
+    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", *CHANGES[:-1], "node_lock free"]
 
 
-def test_an_idle_node_gets_the_version_that_is_asked_for(node: Node) -> None:
+def test_other_controllers_are_away_until_the_module_is_in_the_kernel(node: Node) -> None:
     node.plans(OTHER)
     assert node.run().returncode == 0
-    assert [step for step in node.steps if step in {*CHANGES, "gpu_users"}] == ["gpu_users", *CHANGES]
+    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "gpu_users", *CHANGES, "node_lock free"]
+
+
+def test_they_are_away_from_a_reboot_too(node: Node) -> None:
+    node.plans(NOT_REBOOTED)
+    assert node.run().returncode == 0
+    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "gpu_users", "disk", "activate", "node_lock free"]
+
+
+def test_what_another_controller_has_done_meanwhile_is_not_done_again(node: Node) -> None:
+    node.plans(BARE, AS_IT_SHOULD_BE)
+    assert node.run().returncode == 0
+    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "node_lock free"]
+
+
+def test_a_plan_that_is_no_longer_good_changes_nothing_and_keeps_nobody_away(node: Node) -> None:
+    node.plans(BARE, {"converged": False, "loaded": "", "libraries": [], "asked": NEW, "error": "Found another driver meanwhile."})
+    result = node.run()
+    assert (result.returncode, node.steps[2:]) == (2, ["nvidia_driver_plan", "node_lock free"])
+    assert "Found another driver meanwhile." in result.stdout
+
+
+def test_within_a_run_that_has_the_node_already_the_lock_is_left_to_it(node: Node) -> None:
+    node.plans(BARE)
+    node.answers("node_lock", {"holder": {"owner": "this run"}, "mine": True})
+    assert node.run().returncode == 0
+    assert node.steps == ["nvidia_driver_plan", "node_lock held", *CHANGES]
+
+
+def test_nothing_but_the_look_where_nothing_is_to_be_done(node: Node) -> None:
+    node.plans(AS_IT_SHOULD_BE)
+    assert node.run().returncode == 0
+    assert node.steps == ["nvidia_driver_plan"]
+
+
+def test_a_first_installation_asks_nobody_and_a_branch_stays_at_what_the_nodes_agreed_on(node: Node) -> None:
+    node.plans({**BARE, "asked": "535", "available": [NEW]})
+    assert node.run(nvidia_driver_version="535").returncode == 0
+    assert node.versions == ["", NEW]
+    assert "gpu_users" not in node.steps
