@@ -6,13 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import run
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours, refuse_misfit
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import matches, upstream
 
 _FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/nvidia", "usr/lib/*-linux-gnu/nvidia/current", "usr/lib64", "usr/lib")
+
+# It lies there while the installer is at work: where that was killed, files of its version may be there and others not.
+_UNFINISHED = "var/lib/gpu-fleet/nvidia_installer"
 
 
 def library_versions(root: Path) -> list[str]:
@@ -65,14 +69,46 @@ def runfile(request: Request, node: Node, root: Path) -> dict[str, Any]:
             "no packages of the driver where NVIDIA's installer is to bring it, since both write the same files",
             "remove the packages, or set nvidia_driver_source to the source that they are from",
         )
+    units = _links(request, node, version) if flavour else []
     missing = [path for path in request.files if not (root / path.lstrip("/")).exists()]
     found = libraries(root)
+    # It compiles for one kernel, and a later one has no module unless DKMS was there to compile that.
+    whole = not (root / _UNFINISHED).exists() and (not flavour or _has_module(root, node.kernels[0], version))
     return {
-        "converged": found == version and not missing,
+        "converged": found == version and whole and not missing,
         "version": version,
         "had": found,
         "available": [version],
         "flavour": flavour,
         "runfile": installer.name,
-        "units": [],
+        "unfinished": f"/{_UNFINISHED}",
+        "units": units,
     }
+
+
+def _has_module(root: Path, kernel: str, version: str) -> bool:
+    """Tell whether a kernel has the module of this version on disk."""
+    try:
+        return run("modinfo", "-b", str(root), "-k", kernel, "-F", "version", "nvidia").stdout.strip() == version
+    except FileNotFoundError:  # without modinfo, nothing loads modules either
+        return False
+
+
+def _links(request: Request, node: Node, version: str) -> list[str]:
+    """Return the service that links the GPUs by NVSwitches; refused where it is not there, since CUDA does not start without it."""
+    if (node.fabric if request.fabric == "auto" else request.fabric) == "none":
+        return []
+    rules = [rule for source in request.system.sources.values() for rule in source.rules if rule.part == "fabric"]
+    managers = {
+        name: upstream(package.version)
+        for name, package in node.installed.items()
+        if "fabric" in name and any(rule.names_it(name) for rule in rules)
+    }
+    if version not in managers.values():
+        there = ", ".join(f"{name} {found}" for name, found in sorted(managers.items()))
+        raise Refusal(
+            f"NVSwitches, and {there or 'no fabric manager'} on the node",
+            f"the package of fabric manager {version}, which NVIDIA's installer does not bring and without which CUDA does not start",
+            "install it at that version from NVIDIA's repository, or set nvidia_driver_source to nvidia, which brings it",
+        )
+    return ["nvidia-fabricmanager"]

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).parents[4]
 # Tasks that change a node, each replaced by one that writes down that it ran.
@@ -175,3 +177,26 @@ def test_a_first_installation_asks_nobody_and_a_branch_stays_at_what_the_nodes_a
     assert node.run(nvidia_driver_version="535").returncode == 0
     assert node.versions == ["", NEW]
     assert "gpu_users" not in node.steps
+
+
+@pytest.mark.parametrize(
+    ("version", "variables", "options"),
+    [
+        ("580.95.05", {}, ["--dkms", "--kernel-module-type=open"]),
+        ("550.54.15", {}, ["--dkms", "-m=kernel-open"]),
+        (
+            "550.54.15",
+            {"nvidia_driver_signing_key": "/k", "nvidia_driver_signing_certificate": "/c"},
+            ["--dkms", "-m=kernel-open", "--module-signing-secret-key=/k", "--module-signing-public-key=/c"],
+        ),
+    ],
+)
+def test_the_installer_is_told_to_sign_and_to_have_later_kernels_compiled(
+    version: str, variables: dict[str, str], options: list[str]
+) -> None:
+    role = yaml.safe_load((ROOT / "roles/nvidia_driver/vars/main.yml").read_text())
+    names = ("__nvidia_driver_runfile_module", "__nvidia_driver_runfile_options")
+    plan = {"flavour": "open", "version": version}
+    given = {"nvidia_driver_signing_key": "", **variables, "__nvidia_driver_plan": plan, **{name: role[name] for name in names}}
+    templar = Templar(DataLoader(), {name: trust_as_template(value) if isinstance(value, str) else value for name, value in given.items()})
+    assert templar.template(trust_as_template("{{ __nvidia_driver_runfile_options }}")) == ["--silent", "--no-x-check", *options]
