@@ -55,7 +55,7 @@ class Node:
             (ours / name).symlink_to(ROOT / name)
         role = ours / "roles" / "nvidia_driver"
         shutil.copytree(ROOT / "roles" / "nvidia_driver", role)
-        for name in CHANGES:
+        for name in (*CHANGES, "compile"):
             step = {"name": name, "ansible.builtin.shell": {"cmd": f"echo {name} >> {folder}/steps"}}
             (role / "tasks" / f"{name}.yml").write_text(yaml.safe_dump([step]))
         for name in ("nvidia_driver_plan", "gpu_users", "node_lock"):
@@ -149,7 +149,22 @@ def test_they_are_away_from_a_reboot_too(node: Node) -> None:
 def test_what_another_controller_has_done_meanwhile_is_not_done_again(node: Node) -> None:
     node.plans(BARE, AS_IT_SHOULD_BE)
     assert node.run().returncode == 0
-    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "node_lock free"]
+    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "disk", "node_lock free"]
+
+
+def test_a_kernel_that_comes_along_gets_what_its_module_needs_before_it_is_booted(node: Node) -> None:
+    along = {**BARE, "changes": ["Kernel 6.2 comes along, and starts at the next boot; now 6.1 is running"]}
+    node.plans(along, along, {**BARE, "had": NEW, "libraries": [NEW], "kernels": ["6.1", "6.2"], "flavour": "open"})
+    assert node.run().returncode == 0
+    assert node.steps[2:] == [
+        "nvidia_driver_plan",
+        *CHANGES[:2],
+        "nvidia_driver_plan",
+        *CHANGES[:2],
+        "compile",
+        *CHANGES[2:],
+        "node_lock free",
+    ]
 
 
 def test_a_plan_that_is_no_longer_good_changes_nothing_and_keeps_nobody_away(node: Node) -> None:
