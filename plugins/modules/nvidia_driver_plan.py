@@ -143,6 +143,7 @@ plan:
     - RV(plan.asked) is what was asked for, in a word that is the same on all nodes that should agree on a version.
     - RV(plan.libraries) are the versions of the driver's libraries now, which a change of version replaces.
     - RV(plan.kernels) are the kernels for which it has the module.
+    - RV(plan.units) are the services to run, and RV(plan.fabric) is what links the GPUs.
     - RV(plan.error) says what stops the plan.
     - Otherwise RV(plan.version) and RV(plan.flavour) are what the node has, or gets, and RV(plan.had) the version that it had. Where it is
       not converged, RV(plan.available) are the versions that it can have, RV(plan.files) what to write and RV(plan.disable) the sources and

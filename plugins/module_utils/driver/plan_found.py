@@ -69,7 +69,8 @@ def runfile(request: Request, node: Node, root: Path) -> dict[str, Any]:
             "no packages of the driver where NVIDIA's installer is to bring it, since both write the same files",
             "remove the packages, or set nvidia_driver_source to the source that they are from",
         )
-    units = _links(request, node, version) if flavour else []
+    fabric = node.fabric if request.fabric == "auto" else request.fabric
+    units = _links(request, node, version) if flavour and fabric != "none" else []
     missing = [path for path in request.files if not (root / path.lstrip("/")).exists()]
     found = libraries(root)
     # It compiles for one kernel, and a later one has no module unless DKMS was there to compile that.
@@ -83,6 +84,7 @@ def runfile(request: Request, node: Node, root: Path) -> dict[str, Any]:
         "runfile": installer.name,
         "unfinished": f"/{_UNFINISHED}",
         "units": units,
+        "fabric": fabric,
     }
 
 
@@ -96,8 +98,6 @@ def _has_module(root: Path, kernel: str, version: str) -> bool:
 
 def _links(request: Request, node: Node, version: str) -> list[str]:
     """Return the service that links the GPUs by NVSwitches; refused where it is not there, since CUDA does not start without it."""
-    if (node.fabric if request.fabric == "auto" else request.fabric) == "none":
-        return []
     rules = [rule for source in request.system.sources.values() for rule in source.rules if rule.part == "fabric"]
     managers = {
         name: upstream(package.version)

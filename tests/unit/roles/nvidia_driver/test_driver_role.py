@@ -55,7 +55,7 @@ class Node:
             (ours / name).symlink_to(ROOT / name)
         role = ours / "roles" / "nvidia_driver"
         shutil.copytree(ROOT / "roles" / "nvidia_driver", role)
-        for name in (*CHANGES, "compile"):
+        for name in (*CHANGES, "compile", "nvlink5"):
             step = {"name": name, "ansible.builtin.shell": {"cmd": f"echo {name} >> {folder}/steps"}}
             (role / "tasks" / f"{name}.yml").write_text(yaml.safe_dump([step]))
         for name in ("nvidia_driver_plan", "gpu_users", "node_lock"):
@@ -188,8 +188,9 @@ def test_nothing_but_the_look_where_nothing_is_to_be_done(node: Node) -> None:
 
 
 def test_a_first_installation_asks_nobody_and_a_branch_stays_at_what_the_nodes_agreed_on(node: Node) -> None:
-    node.plans({**BARE, "asked": "535", "available": [NEW]})
+    node.plans({**BARE, "asked": "535", "available": [NEW], "fabric": "nvlink5"})
     assert node.run(nvidia_driver_version="535").returncode == 0
+    assert node.steps[-2:] == ["nvlink5", "node_lock free"]
     assert node.versions == ["", NEW]
     assert "gpu_users" not in node.steps
 
