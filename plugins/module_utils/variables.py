@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.gpu.fleet.plugins.module_utils import expectation, public_key
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import waves
 from ansible_collections.gpu.fleet.plugins.module_utils.nfs import mounts
 from ansible_collections.gpu.fleet.plugins.module_utils.users import wish
 from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import claims
@@ -23,6 +24,7 @@ _WORKSPACE_PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0
 
 # What a specification cannot say: values that are each of the right type, and cannot be meant together. The readers raise ValueError.
 _READERS: dict[str, Callable[[Any], object]] = {
+    "driver_upgrade_waves": waves.checked,
     "gpu_readiness_expectation": expectation.parse,
     "jupyter_workspaces": lambda entries: claims.complete(entries, _WORKSPACE_PLACES),
     "nfs_client_mounts": mounts.complete,

@@ -119,6 +119,15 @@ def test_a_driver_that_somebody_uses_is_not_replaced(node: Node, plan: dict[str,
     assert not {*CHANGES} & {*node.steps}
 
 
+def test_daemons_are_no_users_and_the_same_for_an_upgrade(node: Node) -> None:
+    tasks = yaml.safe_load((ROOT / "roles/nvidia_driver/tasks/in_use.yml").read_text())
+    upgrade = yaml.safe_load((ROOT / "roles/driver_upgrade/defaults/main.yml").read_text())
+    assert tasks[0]["vars"]["__nvidia_driver_daemons"] == upgrade["driver_upgrade_unit_processes"]
+    node.plans(OTHER)
+    assert node.run(driver_upgrade_unit_processes=["ours"]).returncode == 0
+    assert json.loads((node.folder / "gpu_users.asked").read_text())["but_not"] == ["ours"]
+
+
 def test_who_would_be_waited_for_is_said_in_check_mode(node: Node) -> None:
     node.plans(OTHER)
     node.answers("gpu_users", {"users": [JOB]})
