@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import socket
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.gpu.fleet.plugins.module_utils.node_lock import Holder, controller, is_gone, started
 
 
 class ActionModule(ActionBase):
@@ -17,29 +18,30 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the node, and judge its answer."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        owner = f"{getpass.getuser()}@{socket.gethostname()}"
-        arguments = {**self._task.args, "_owner": owner, "_process": os.getppid()}  # tasks run in children of the one that is the run
+        owner = f"{_user()}@{socket.gethostname()}"
+        process = os.getppid()  # tasks run in children of the one that is the run
+        run = {"owner": owner, "process": process, "controller": controller(), "started": started(process)}
+        arguments = {**self._task.args, "_run": run}
         told = self._execute_module(module_args=arguments, task_vars=task_vars)
         holder = told.get("holder")
-        if holder and not told["mine"] and holder["owner"] == owner and not _lives(holder["process"]):
+        if holder and not told["mine"] and is_gone(Holder(**holder), owner):
             told = self._execute_module(module_args={**arguments, "_gone": holder}, task_vars=task_vars)
             holder = told.get("holder")
         if holder and not told["mine"]:
             path = self._task.args.get("path", "/var/lib/gpu-fleet/lock")
             raise AnsibleActionFail(
                 f"found this node locked by {holder['owner']} (process {holder['process']} there) since {holder['since']} for "
-                f"{holder['purpose']}, expected nobody: wait for that run to end; if it is gone for good, remove {path} on the node",
+                f"{holder['purpose']}, expected nobody: wait for that run to end; if it is gone for good, which cannot be known here, run "
+                f"`sudo rm {path}` on {(task_vars or {}).get('inventory_hostname', 'the node')}, then run again",
                 result=told,
             )
         result.update(told)
         return result
 
 
-def _lives(process: int) -> bool:
+def _user() -> str:
+    """Name the user, who in a container may have a number only."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -21,16 +21,51 @@ class ForeignLockError(ValueError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds it: a user of a controller, that run of Ansible (by its process there), for what, and since when (UTC)."""
+    """Who holds it: a user of a controller, that run of Ansible (by its process there), for what, and since when (UTC).
+
+    Hosts' names and processes' numbers come again, in containers above all, so a run is known by two things more. Where they are unknown,
+    as on a controller without /proc or in a lock that something else wrote, nobody can say that the run is gone.
+    """
 
     owner: str
     process: int
     purpose: str
     since: str
+    controller: str = ""  # its boot, and the namespace of its processes
+    started: str = ""  # when the process did, in the kernel's ticks since that boot
 
     def is_same_run(self, other: Holder) -> bool:
         """Whether both are one run, whatever it does."""
-        return (self.owner, self.process) == (other.owner, other.process)
+        mine, others = ((each.owner, each.process, each.controller, each.started) for each in (self, other))
+        return mine == others
+
+
+def controller(proc: Path = Path("/proc")) -> str:
+    """Name the boot of this machine and the namespace in which this process has its number; nothing where that cannot be known."""
+    try:
+        # Else /proc is that of another namespace, and a number there is another process.
+        if (proc / "self").readlink().name != str(os.getpid()):
+            return ""
+        return f"{(proc / 'sys/kernel/random/boot_id').read_text(encoding='ascii').strip()} {(proc / 'self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def started(process: int, proc: Path = Path("/proc")) -> str:
+    """Say when a process of this namespace started; nothing where there is none, or it has ended and only its parent does not know yet."""
+    try:
+        # The name before may have blanks and parentheses in it.
+        state, *others = (proc / str(process) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if state == "Z" else others[18]
+
+
+def is_gone(holder: Holder, owner: str, proc: Path = Path("/proc")) -> bool:
+    """Tell whether a run of this user on this controller is known to have ended; of any other, nothing is known."""
+    if not holder.controller or not holder.started or (holder.owner, holder.controller) != (owner, controller(proc)):
+        return False
+    return started(holder.process, proc) != holder.started
 
 
 def take(path: Path, wanted: Holder, instead_of: Holder | None = None) -> Holder | None:
@@ -63,12 +98,13 @@ def read(path: Path) -> Holder | None:
     """Say who holds it."""
     try:
         told: Any = json.loads(path.read_text(encoding="utf-8"))
-        return from_plain(Holder, told)
+        # What other tools write has no more than the first four.
+        return from_plain(Holder, {"controller": "", "started": "", **told} if isinstance(told, dict) else told)
     except FileNotFoundError:
         return None
     except ValueError as error:
         found = f"{path}: found no lock of gpu.fleet in it ({error})"
-        raise ForeignLockError(f"{found}, expected one: see whose it is, then remove it") from None
+        raise ForeignLockError(f"{found}, expected one: see whose it is, then remove it with `sudo rm {path}`") from None
 
 
 @contextmanager

@@ -141,7 +141,9 @@ plan:
   description:
     - RV(plan.loaded) is the version of the kernel's module now, V(nouveau) or nothing. RV(plan.converged) is whether nothing is to be done.
     - RV(plan.asked) is what was asked for, in a word that is the same on all nodes that should agree on a version.
+    - RV(plan.libraries) are the versions of the driver's libraries now, which a change of version replaces.
     - RV(plan.kernels) are the kernels for which it has the module.
+    - RV(plan.units) are the services to run, and RV(plan.fabric) is what links the GPUs.
     - RV(plan.error) says what stops the plan.
     - Otherwise RV(plan.version) and RV(plan.flavour) are what the node has, or gets, and RV(plan.had) the version that it had. Where it is
       not converged, RV(plan.available) are the versions that it can have, RV(plan.files) what to write and RV(plan.disable) the sources and
@@ -165,6 +167,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import Provenance
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import answer
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan_found import library_versions
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import REPOSITORY_URL, Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.runfile import RunFile
@@ -229,7 +232,8 @@ def main() -> None:
         module.exit_json(changed=False, plan={"converged": False, "loaded": "", "asked": "", "error": str(refusal)})
     except (KeyError, TypeError, ValueError) as error:
         module.fail_json(msg=f"data of {module.params['system']}: {error}")
-    module.exit_json(changed=False, plan=answer(request, Path(module.params["root"]), fetch))
+    root = Path(module.params["root"])
+    module.exit_json(changed=False, plan={"libraries": library_versions(root), **answer(request, root, fetch)})
 
 
 if __name__ == "__main__":

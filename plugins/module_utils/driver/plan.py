@@ -56,7 +56,7 @@ def plan(request: Request, node: Node, root: Path, fetch: Fetch) -> dict[str, An
         return plan_found.runfile(request, node, root)
     wish = _agreed(Wish(request, node))
     found = next(filter(None, (way.converged() for way in plan_once.ways(wish))), None)
-    here = {"units": wish.units()}
+    here = {"units": wish.units(root), "fabric": wish.fabric}
     if found and all((root / path.lstrip("/")).exists() for path in request.files):
         return {**here, "converged": True, "version": found[0], "had": found[0], "flavour": found[1]}
     make = MANAGERS[wish.source.hold].plan

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import complete_and_held, installed_branch, kept_version
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.misfit import flavours, refuse_misfit
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.module_package import PREFIX
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node
@@ -19,6 +21,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import ARCHITECTURES
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PackageSource
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_of, upstream
+
+_IMEX_NODES = "etc/nvidia-imex/nodes_config.cfg"  # NVIDIA, IMEX guide: to be filled with the domain's addresses before the service starts
 
 
 @dataclass(frozen=True)
@@ -132,12 +136,17 @@ class Wish:
         """Return what the node has that would bring a kernel without a module."""
         return [name for name in self._answers[flavour].kernel if name in self.node.installed]
 
-    def units(self) -> list[str]:
-        """Return the services that the node runs with the kernel module: what keeps the GPUs initialised, and what links them."""
+    def units(self, root: Path) -> list[str]:
+        """Return the services that the node runs with the kernel module: what keeps the GPUs initialised, and what links them.
+
+        IMEX, which shares memory over NVLink between nodes, stays off within one: it runs where somebody has listed the nodes.
+        """
         if not self.request.flavour:
             return []
         linked = self.fabric != "none"
-        return ["nvidia-persistenced"] * self.request.persistence + ["nvidia-fabricmanager"] * linked
+        lines = read(root / _IMEX_NODES).splitlines() if linked else []
+        across = any(line.strip() and not line.lstrip().startswith("#") for line in lines)
+        return ["nvidia-persistenced"] * self.request.persistence + ["nvidia-fabricmanager"] * linked + ["nvidia-imex"] * across
 
     def pinning(self, version: str) -> list[str]:
         """Return what pins that version, and what pins its branch: not each version has such a package."""

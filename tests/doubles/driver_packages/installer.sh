@@ -13,7 +13,7 @@ for option in "$@"; do
     case $option in
         --silent) silent=yes ;;
         --no-kernel-modules) modules='' ;;
-        --no-x-check | --dkms | @MODULE_OPTIONS@) ;;
+        --no-x-check | --dkms | @MODULE_OPTIONS@ | --module-signing-secret-key=/* | --module-signing-public-key=/*) ;;
         *) error "Invalid commandline: $option. Please run \`nvidia-installer --help\` for usage information." ;;
     esac
 done

@@ -43,7 +43,7 @@ def test_it_asks_for_the_plan_and_changes_nothing(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(nvidia_driver_plan, "answer", answer)
     result = run(capsys, version="535", flavour="auto", extra_packages=["libnvcuvid1"], root="/nowhere")
-    assert (result["changed"], result["plan"]) == (False, {"converged": True})
+    assert (result["changed"], result["plan"]) == (False, {"converged": True, "libraries": []})
     ((request, root),) = asked
     assert (request.version, request.flavour, request.extra_packages) == ("535", "auto", ("libnvcuvid1",))
     assert (request.system.name, root) == ("Debian-12", Path("/nowhere"))
@@ -65,3 +65,10 @@ def test_data_that_means_nothing_fails(capsys: pytest.CaptureFixture[str], data:
 )
 def test_what_is_asked_for_wrongly_is_an_answer(capsys: pytest.CaptureFixture[str], arguments: dict[str, str], error: str) -> None:
     assert run(capsys, **arguments)["plan"]["error"].startswith(error)
+
+
+def test_it_says_which_libraries_a_change_of_version_would_replace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for version in ("535.309.01", "535.261.03"):  # as where an upgrade was interrupted
+        (tmp_path / "usr/lib64").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "usr/lib64" / f"libnvidia-ml.so.{version}").touch()
+    assert run(capsys, root=str(tmp_path))["plan"]["libraries"] == ["535.261.03", "535.309.01"]

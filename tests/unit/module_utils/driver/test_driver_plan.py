@@ -148,7 +148,7 @@ def node(*, gpus: tuple[int, ...] = (), has_headers: bool = False, **versions: s
 
 def test_a_node_as_it_should_be_is_left_without_a_look_at_the_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_apt, "ScratchApt", None)
-    left = {"converged": True, "version": "535.10", "had": "535.10", "flavour": "", "units": []}
+    left = {"converged": True, "version": "535.10", "had": "535.10", "flavour": "", "units": [], "fabric": "none"}
     assert plan(request(version="535"), node(libcuda1="535.10-1")) == left
 
 
@@ -198,6 +198,19 @@ def test_with_a_module_come_its_headers_and_companions(monkeypatch: pytest.Monke
         "linux-headers-cloud-amd64",
     ]
     assert planned["hold"] == ["libcuda1", "prop-dkms"]
+
+
+def test_what_links_the_gpus_runs_and_imex_only_where_its_nodes_are_listed(tmp_path: Path) -> None:
+    linked = replace(node(gpus=(H100,)), fabric="nvswitch")
+    within = ["nvidia-persistenced", "nvidia-fabricmanager"]
+    assert Wish(request(flavour="auto"), linked).units(tmp_path) == within
+    nodes = tmp_path / "etc/nvidia-imex/nodes_config.cfg"
+    nodes.parent.mkdir(parents=True)
+    nodes.write_text("# one address in a line\n\n")
+    assert Wish(request(flavour="auto"), linked).units(tmp_path) == within
+    nodes.write_text("# one address in a line\n10.0.0.1\n10.0.0.2\n")
+    assert Wish(request(flavour="auto"), linked).units(tmp_path) == [*within, "nvidia-imex"]
+    assert Wish(request(flavour="auto", fabric="none"), linked).units(tmp_path) == ["nvidia-persistenced"]
 
 
 def test_the_kernel_that_boots_next_gets_its_headers_too(monkeypatch: pytest.MonkeyPatch) -> None:
