@@ -141,7 +141,7 @@ plan:
   description:
     - RV(plan.loaded) is the version of the kernel's module now, V(nouveau) or nothing. RV(plan.converged) is whether nothing is to be done.
     - RV(plan.asked) is what was asked for, in a word that is the same on all nodes that should agree on a version.
-    - RV(plan.kernels) are the kernels for which it has the module.
+    - RV(plan.kernels) are the kernels for which it has the module, and RV(plan.module_names) the names that its file can have.
     - RV(plan.error) says what stops the plan.
     - Otherwise RV(plan.version) and RV(plan.flavour) are what the node has, or gets, and RV(plan.had) the version that it had. Where it is
       not converged, RV(plan.available) are the versions that it can have, RV(plan.files) what to write and RV(plan.disable) the sources and

@@ -100,6 +100,7 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
         # What is not packages is for one kernel only.
         kernels = node.kernels[:1] if request.source in WITHOUT_PACKAGES else node.kernels
         planned = plan(request, node.bare() if request.bare else node, root, fetch)
-        return {**told, "kernels": list(kernels), "interrupted": cut_off, **planned}
+        names = request.system.module_names(request.source, planned.get("flavour", ""))
+        return {**told, "kernels": list(kernels), "module_names": names, "interrupted": cut_off, **planned}
     except (Refusal, OSError, subprocess.TimeoutExpired) as error:
         return {**told, "converged": False, "error": str(error)}

@@ -356,3 +356,14 @@ def test_what_only_the_former_version_needed_goes_with_it() -> None:
     assert wish.came_along("580.10", ["nvidia-modprobe", "nvlsm", "libfoo"]) == ["nvidia-modprobe"]
     assert wish.came_along("590.20", ["nvidia-modprobe"]) == []
     assert wish.came_along("580.10", []) == []
+
+
+def test_the_answer_says_what_the_module_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = node(libcuda1="535.10-1", open_dkms="535.10-1", persistenced="1-1", has_headers=True)
+    monkeypatch.setattr(planning, "look", lambda *_: there)
+    monkeypatch.setattr(planning, "output", lambda *_: "")
+    archive = replace(SYSTEM.sources["archive"], module_names={"open": "nvidia-current-open"})
+    some = replace(SYSTEM, sources={"archive": archive})
+    assert answer(request(system=some, flavour="auto"), Path("/nowhere"), lambda _: b"")["module_names"] == ["nvidia-current-open"]
+    with pytest.raises(ValueError, match="found module_names of opened, expected of open or proprietary"):
+        replace(archive, module_names={"opened": "nvidia"})
