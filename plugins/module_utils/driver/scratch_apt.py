@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Collection, Mapping
@@ -121,6 +122,23 @@ class ScratchApt:
         lines = self._would(packages)
         refuse_strangers(line.split()[1] for line in lines if line.startswith("Remv "))
         return lines
+
+    def agrees(self, packages: list[str]) -> bool:
+        """Tell whether apt would do it."""
+        try:
+            self._would(packages)
+        except Refusal:
+            return False
+        return True
+
+    def exactly(self, name: str, version: str) -> list[str]:
+        """Name a package at a version with all that it needs at just that version: of what it is not told, apt takes the newest."""
+        names = [name]
+        for each in names:
+            depends = re.findall(r"^(?:Pre-)?Depends: (.*)", self.run("apt-cache", "show", f"{each}={version}"), re.MULTILINE)
+            needed = re.findall(rf"(\S+) \(= {re.escape(version)}\)", " ".join(depends))
+            names += [need for need in dict.fromkeys(needed) if need not in names]
+        return [f"{each}={version}" for each in names]
 
     def idle(self, packages: list[str]) -> list[str]:
         """Return what came along with something, and what nothing would need any more after an installation."""

@@ -122,6 +122,24 @@ class Wish:
         others = {name for name, package in self.node.installed.items() if upstream(package.version) != version}
         return sorted(name for name in others - {*named} if any(rule.names_it(name) for rule in rules))
 
+    def compiled(self, version: str, flavour: str) -> list[str]:
+        """Return the modules that the distribution compiled for one version of the driver, what brings the next kernel's after the others.
+
+        Where that version is there already, only those that are missing: a repair is no upgrade.
+        """
+        names = [name for name in self._answers[flavour].own if self._is_compiled(name)]
+        missing = [name for name in names if version != self.kept or name not in self.node.installed]
+        return sorted(missing, key=lambda name: (not any(kernel in name for kernel in self.node.kernels), name))
+
+    def compiled_for_others(self, version: str, flavour: str) -> list[str]:
+        """Return such modules that keep the former version, being held: those of other kernels, branches and flavours."""
+        named = self._answers[flavour].own
+        others = [name for name in self.node.installed if self._is_compiled(name) and name not in named]
+        return others if self.request.flavour and version != self.kept else []
+
+    def _is_compiled(self, name: str) -> bool:
+        return any(rule.is_compiled and rule.names_it(name) for rule in self.source.rules)
+
     def came_along(self, version: str, idle: Iterable[str]) -> list[str]:
         """Return what of the packages that nothing needs any more came with the driver at another version, and would stay at that."""
         rules = [rule for rule in self.source.rules if not rule.own_version]
@@ -149,6 +167,11 @@ class Wish:
         """The packages with the headers of the kernels that the node has and boots next, as far as it lacks them."""
         without = [kernel for kernel in self.node.kernels if kernel not in self.node.with_headers]
         return [name for name in self._some.headers if any(kernel in name for kernel in without)]
+
+    def names(self) -> set[str]:
+        """Return all packages that the driver may need, of whatever flavour."""
+        own = {name for answer in self._answers.values() for name in answer.own}
+        return {*own, *self.headers, *self.next_headers(), *(name for packages in self.lists.values() for name in packages)}
 
     def beside(self, flavour: str) -> list[str]:
         """Return what is missing of the packages that have versions of their own, with the headers."""

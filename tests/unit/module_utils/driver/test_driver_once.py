@@ -58,6 +58,9 @@ class FakeApt:
     def idle(self, _: list[str]) -> list[str]:
         return []
 
+    def agrees(self, _: list[str]) -> bool:
+        return True
+
 
 @pytest.fixture(autouse=True)
 def _apt(monkeypatch: pytest.MonkeyPatch) -> None:

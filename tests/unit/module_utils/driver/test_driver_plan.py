@@ -69,6 +69,7 @@ class FakeApt:
 
     policy = POLICY
     files: ClassVar[dict[str, str]] = {}
+    refused: ClassVar[set[str]] = set()
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -98,12 +99,19 @@ class FakeApt:
     def idle(self, _: list[str]) -> list[str]:
         return []
 
+    def agrees(self, packages: list[str]) -> bool:
+        return not self.refused & {*packages}
+
+    def exactly(self, name: str, version: str) -> list[str]:
+        return [f"{each}={version}" for each in (name, name.replace("modules", "objects"))]
+
 
 @pytest.fixture(autouse=True)
 def _apt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_apt, "ScratchApt", FakeApt)
     monkeypatch.setattr(FakeApt, "policy", POLICY)
     monkeypatch.setattr(FakeApt, "files", {})
+    monkeypatch.setattr(FakeApt, "refused", set())
 
 
 def plan(request: Request, node: Node, root: Path = Path("/nowhere")) -> dict[str, Any]:
@@ -367,3 +375,52 @@ def test_the_answer_says_what_the_module_is_called(monkeypatch: pytest.MonkeyPat
     assert answer(request(system=some, flavour="auto"), Path("/nowhere"), lambda _: b"")["module_names"] == ["nvidia-current-open"]
     with pytest.raises(ValueError, match="found module_names of opened, expected of open or proprietary"):
         replace(archive, module_names={"opened": "nvidia"})
+
+
+COMPILED = rule("modules-{branch}-{kernel}", part="module", own_version=True, held=True)
+OF_ALL_KERNELS = rule("modules-{branch}-{kernel_kind}", part="module", own_version=True, held=True)
+OF_OTHERS = rule("modules-{branch}-prop-{kernel}", part="module", flavour="proprietary", own_version=True, held=True)
+UBUNTU = System.parse(
+    "Debian-12",
+    {
+        "sources": {
+            "archive": {
+                "hold": "apt-mark",
+                "origin": "Debian",
+                "signed": True,
+                "packages": [rule("libcuda1"), {**COMPILED, "flavour": "open"}, {**OF_ALL_KERNELS, "flavour": "open"}, OF_OTHERS],
+            }
+        },
+        "default_branch": "535",
+    },
+)
+MODULE, NEXT_MODULE = f"modules-535-{KERNEL}", "modules-535-cloud-amd64"
+
+
+def compiled(monkeypatch: pytest.MonkeyPatch, wanted: str, refused: set[str]) -> dict[str, Any]:
+    """Plan for a node with the archive's modules for 535.10, for another kernel too, where some specifications do not agree."""
+    offers = policy(libcuda1=["535.20-1", "535.10-1"], **{MODULE: ["6.1+2", "6.1+1", "6.1"], NEXT_MODULE: ["6.1+2", "6.1+1"]})
+    monkeypatch.setattr(FakeApt, "policy", offers)
+    monkeypatch.setattr(FakeApt, "refused", refused)
+    there = node(gpus=(H100,), libcuda1="535.10-1", **{MODULE: "6.1", NEXT_MODULE: "6.1", f"modules-535-{NEXT}": "6.1"})
+    return plan(request(system=UBUNTU, flavour="open", version=wanted, files=("/missing",)), there)
+
+
+def test_compiled_modules_change_with_the_driver_though_they_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They depend on just one version of the driver: who does not name them is refused any other for ever."""
+    planned = compiled(monkeypatch, "535.20", set())
+    assert planned["packages"] == ["libcuda1=535.20-1", MODULE, NEXT_MODULE]
+    assert planned["remove"] == [f"modules-535-{NEXT}"]
+    assert {MODULE, NEXT_MODULE} <= {*planned["hold"]}
+
+
+def test_compiled_modules_are_the_newest_that_fit_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = compiled(monkeypatch, "535.20", {MODULE, f"{MODULE}=6.1+2"})
+    objects = [f"{name.replace('modules', 'objects')}" for name in (MODULE, NEXT_MODULE)]
+    both = [(MODULE, "6.1+1"), (objects[0], "6.1+1"), (NEXT_MODULE, "6.1+2"), (objects[1], "6.1+2")]
+    assert planned["packages"] == ["libcuda1=535.20-1", *(f"{name}={version}" for name, version in both)]
+
+
+def test_a_repair_changes_no_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = compiled(monkeypatch, "535.10", set())
+    assert (planned["packages"], planned["remove"]) == (["libcuda1=535.10-1"], [])
