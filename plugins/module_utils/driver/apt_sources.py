@@ -16,7 +16,12 @@ class Entry(NamedTuple):
 
     def places(self) -> set[tuple[str, str]]:
         """Return each (URI, suite) that it names, a flat repository's suite as nothing, which is what apt says of it."""
-        return {(uri.rstrip("/"), suite.strip("/")) for uri in self.uris for suite in self.suites}
+        return {(plain(uri), suite.strip("/")) for uri in self.uris for suite in self.suites}
+
+
+def plain(uri: str) -> str:
+    """Return a repository's address as apt itself has it, where a file's has no empty host: mirror+file:/etc/apt/mirrors/debian.list."""
+    return re.sub(r"^([a-z+]+):///", r"\1:/", uri).rstrip("/")
 
 
 def entries(path: str, text: str) -> list[Entry]:

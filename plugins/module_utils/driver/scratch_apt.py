@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries, plain
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, run
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
@@ -60,7 +60,7 @@ class ScratchApt:
     def origins(self) -> dict[tuple[str, str], str]:
         """Return who each (URI, suite) whose lists are here says it comes from: a mirror is known by that, not by its address."""
         text = self.run("apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(ORIGIN)")
-        return {(uri.rstrip("/"), suite): origin for uri, suite, origin in (line.split("|") for line in text.splitlines())}
+        return {(plain(uri), suite): origin for uri, suite, origin in (line.split("|") for line in text.splitlines())}
 
     def sources(self) -> dict[str, str]:
         """Return the node's source files: path -> text."""
