@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import without_credentials
+
 
 class Entry(NamedTuple):
     """One line or stanza of a sources file, and where in the file its components end. A flat repository has none, and "/" as its suite."""
@@ -20,8 +22,11 @@ class Entry(NamedTuple):
 
 
 def plain(uri: str) -> str:
-    """Return a repository's address as apt itself has it, where a file's has no empty host: mirror+file:/etc/apt/mirrors/debian.list."""
-    return re.sub(r"^([a-z+]+):///", r"\1:/", uri).rstrip("/")
+    """Return a repository's address as apt itself says it.
+
+    It names no user and password, and where there is no host, as in mirror+file:/etc/apt/mirrors/debian.list, no slashes for one.
+    """
+    return without_credentials(re.sub(r"^([a-z+]+):///", r"\1:/", uri)).rstrip("/")
 
 
 def entries(path: str, text: str) -> list[Entry]:

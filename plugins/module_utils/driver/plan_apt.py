@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import apt_files
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components, plain
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.bare_kernel import refuse_bare_kernel
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.mixture import refuse_mixture
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete, Offers, complete, parse_policy
@@ -104,9 +104,10 @@ def _sources(apt: ScratchApt, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
         text, armour = apt_files.stanza(repository, key), repository.key(fetch)
         (apt.root / "key.asc").write_text(armour, encoding="ascii")
         apt.write(str(apt_files.SOURCES), apt_files.stanza(repository, apt.root / "key.asc"))
-        apt.update([repository.url])
+        places = {plain(repository.url)}
+        apt.update(places)
         files = [{"path": str(path), "text": content, "mode": "0644"} for path, content in ((key, armour), (apt_files.SOURCES, text))]
-        return files, disable, {repository.url}
+        return files, disable, places
     archive = apt.archive(wish.origin)
     changed = add_components({path: text for path, text in sources.items() if path not in disable}, archive, list(wish.source.components))
     for path, text in changed.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.openpgp import armoured, fingerprints
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal, without_credentials
 
 # NVIDIA's key until April 2022. Nothing is signed with it any more, so that nobody should trust it.
 ROTATED_KEY = "AE09FE4BBD223A84B2CCFCE3F60F4B3D7FA2AF80"
@@ -70,6 +70,6 @@ class Repository:
 
 def same_place(uri: str, url: str) -> bool:
     """Tell whether two addresses are one repository: the same place, or the same folder of NVIDIA's tree on whatever mirror."""
-    ours, theirs = (re.sub(r"^[a-z+]+://", "", address.rstrip("/")) for address in (url, uri))
+    ours, theirs = (re.sub(r"^[a-z+]+://", "", without_credentials(address).rstrip("/")) for address in (url, uri))
     tails = [_NVIDIAS.search(address) for address in (ours, theirs)]
     return ours == theirs or (None not in tails and tails[0][0] == tails[1][0])  # type: ignore[index]

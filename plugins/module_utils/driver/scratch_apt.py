@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries, plain
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, run
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal, without_credentials
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
 
 
@@ -81,7 +81,7 @@ class ScratchApt:
     def update(self, places: Collection[str]) -> None:
         """Fetch the lists of the copy's sources; refuse where one of these addresses does not give its own, and let others fail."""
         done = run("apt-get", "-q", "update", APT_CONFIG=self._configuration)
-        lines = (done.stdout + done.stderr).splitlines()
+        lines = without_credentials(done.stdout + done.stderr).splitlines()
         complaints = [line for line in lines if line.startswith(("E: ", "W: ")) and any(place in line for place in places)]
         if complaints:
             raise Refusal(

@@ -84,6 +84,11 @@ def test_an_address_that_does_not_answer_is_said() -> None:
         Repository(URL, f"{URL}/key.pub", "00").key(fetch)
 
 
+def test_a_mirrors_password_is_not_said() -> None:
+    with pytest.raises(Refusal, match=r"Found no key at https://mirror\.example/key\.pub\."):
+        Repository(URL, "https://joe:p@ss@mirror.example/key.pub", "00").key(lambda _: b"")
+
+
 OURS = Repository(URL, f"{URL}/3bf863cc.pub", "EB693B3035CD5710E231E123A4B469963BF863CC")
 
 
@@ -99,6 +104,7 @@ def test_only_what_this_key_has_signed_is_accepted() -> None:
         ("/etc/apt/sources.list.d/cuda.list", f"deb [signed-by=/usr/share/keyrings/cuda-archive-keyring.gpg] {URL} /\n", True),
         ("/etc/apt/sources.list.d/cuda.list", "deb http://mirror.example/nvidia/compute/cuda/repos/debian12/x86_64/ /\n", True),
         ("/etc/apt/sources.list.d/cuda.sources", f"Types: deb\nURIs: {URL}/\nSuites: /\n", True),
+        ("/etc/apt/sources.list.d/cuda.list", f"deb {URL.replace('://', '://joe:secret@')}/ /\n", True),
         ("/etc/apt/sources.list.d/cuda.list", f"# deb {URL}/ /\n", False),
         ("/etc/apt/sources.list.d/cuda.sources", f"Enabled: no\nTypes: deb\nURIs: {URL}/\nSuites: /\n", False),
         ("/etc/apt/sources.list.d/cuda.list", f"deb {URL.replace('debian12', 'wsl-ubuntu')}/ /\n", False),
