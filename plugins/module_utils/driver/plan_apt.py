@@ -47,7 +47,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         packages += _fitting(apt, compiled, anywhere, [*before, *packages, *_away(remove)])
         wanted = [*before, *packages]
         remove = sorted({*remove, *wish.came_along(version, apt.idle([*wanted, *_away(remove)]))})
-        changes = apt.simulate([*wanted, *_away(remove)])
+        changes = apt.simulate([*wanted, *_away(remove)], wish.own)
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         if wish.source.signed:
             refuse_bare_kernel(changes)

@@ -41,7 +41,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         follow = (former & {*whole}) - _of_other_flavours(wish, chosen.flavour)
         named = {name: whole[name] for name in sorted({*chosen.packages, *follow})}
         dnf.lock([*locks, *(entry(name, exact) for name, exact in sorted(whole.items()))])
-        steps = dnf.simulate([*first, *_specs(named), *beside])
+        steps = dnf.simulate([*first, *_specs(named), *beside], wish.own)
         along = {step.name: whole[step.name] for step in steps if step.name in whole and not step.removes}
         drivers = dict(sorted({**named, **along}.items()))
         kept = [entry(name, exact) for name, exact in drivers.items()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries, plain
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, run
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal, without_credentials
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own, refuse_strangers
 
 
 def whereabouts() -> list[Path]:
@@ -117,10 +117,10 @@ class ScratchApt:
         with (self.root / "apt.conf.d" / "zzzz-scratch").open("a", encoding="utf-8") as file:
             file.writelines(f'{name} "{value}";\n' for name, value in settings.items())
 
-    def simulate(self, packages: list[str]) -> list[str]:
+    def simulate(self, packages: list[str], own: Own) -> list[str]:
         """Return what an installation would do, a line for each package; refuse one that takes away what is not the driver's."""
         lines = self._would(packages)
-        refuse_strangers(line.split()[1] for line in lines if line.startswith("Remv "))
+        refuse_strangers((line.split()[1] for line in lines if line.startswith("Remv ")), own)
         return lines
 
     def agrees(self, packages: list[str]) -> bool:

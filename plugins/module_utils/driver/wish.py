@@ -17,6 +17,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Repository
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import ARCHITECTURES
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PackageSource
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_of, upstream
 
@@ -52,6 +53,11 @@ class Wish:
     def fabric(self) -> str:
         """What links the GPUs."""
         return self.node.fabric if self.request.fabric == "auto" else self.request.fabric
+
+    @property
+    def own(self) -> Own:
+        """What on the node is the driver's own, from whatever source."""
+        return Own([rule for source in self.request.system.sources.values() for rule in source.rules], self.node.installed)
 
     @cached_property
     def wanted(self) -> str:

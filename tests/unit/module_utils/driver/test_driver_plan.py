@@ -17,6 +17,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import answe
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import SecureBoot
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
@@ -93,7 +94,7 @@ class FakeApt:
         assert command[:2] == ("apt-cache", "policy")
         return self.policy
 
-    def simulate(self, packages: list[str]) -> list[str]:
+    def simulate(self, packages: list[str], _: Own) -> list[str]:
         return [f"Inst {package}" for package in packages]
 
     def idle(self, _: list[str]) -> list[str]:
