@@ -17,15 +17,18 @@ class Installed:
     held: bool
 
 
-DPKG_LIST = ("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")
+DPKG_LIST = ("dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture} ${db:Status-Abbrev}\n")
 
 
-def parse_dpkg(text: str) -> dict[str, Installed]:
-    """Read the lines "PACKAGE VERSION STATUS" of dpkg-query: the packages that are wholly installed."""
+def parse_dpkg(text: str, architecture: str) -> dict[str, Installed]:
+    """Read the lines "PACKAGE VERSION ARCHITECTURE STATUS" of dpkg-query: the packages that are wholly installed.
+
+    Those of another architecture, such as 32-bit libraries, have the same names.
+    """
     installed = {}
     for line in text.splitlines():
-        name, version, status = [*line.split(), "", ""][:3]
-        if status[1:2] == "i":
+        name, version, of, status = [*line.split(), "", "", ""][:4]
+        if status[1:2] == "i" and of in {architecture, "all"}:
             installed[name] = Installed(version, held=status[0] == "h")
     return installed
 

@@ -17,6 +17,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, look
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan_once import DEBIAN_ARCHITECTURES
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
@@ -36,7 +37,7 @@ class PackageManager:
 
 def _dpkg(_root: Path) -> tuple[dict[str, Installed], bool]:
     listed = output(*DPKG_LIST)
-    return parse_dpkg(listed), interrupted(listed)
+    return parse_dpkg(listed, DEBIAN_ARCHITECTURES.get(os.uname().machine, "")), interrupted(listed)
 
 
 def _rpm(root: Path) -> tuple[dict[str, Installed], bool]:

@@ -255,7 +255,7 @@ def test_with_a_module_a_file_that_is_missing_is_a_change(tmp_path: Path) -> Non
 
 def test_what_stops_the_plan_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "look", lambda *_: node())
-    monkeypatch.setattr(planning, "output", lambda *_: "libcuda1 535.20-1 iF \n")
+    monkeypatch.setattr(planning, "output", lambda *_: "libcuda1 535.20-1 amd64 iF \n")
     refused = answer(request(version="580"), Path("/nowhere"), lambda _: b"")
     assert (refused["converged"], refused["asked"]) == (False, "580")
     assert refused["error"].startswith("Found 535.20; 535.10 in the node's package sources.")
