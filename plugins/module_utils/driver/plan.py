@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_dnf, plan_found, plan_once
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg, unfinished
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, look
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan_once import DEBIAN_ARCHITECTURES
@@ -35,9 +35,9 @@ class PackageManager:
     plan: Callable[[Wish, Fetch], dict[str, Any]]
 
 
-def _dpkg(_root: Path) -> tuple[dict[str, Installed], bool]:
+def _dpkg(root: Path) -> tuple[dict[str, Installed], bool]:
     listed = output(*DPKG_LIST)
-    return parse_dpkg(listed, DEBIAN_ARCHITECTURES.get(os.uname().machine, "")), interrupted(listed)
+    return parse_dpkg(listed, DEBIAN_ARCHITECTURES.get(os.uname().machine, "")), interrupted(listed) or unfinished(root)
 
 
 def _rpm(root: Path) -> tuple[dict[str, Installed], bool]:
