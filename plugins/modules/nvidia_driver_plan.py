@@ -149,6 +149,7 @@ plan:
       with it, RV(plan.remove) what the version has no longer or goes for it, RV(plan.hold) what to hold, and RV(plan.changes) what the
       package manager would do. RV(plan.interrupted) is whether dpkg was stopped half-way before. RV(plan.misfit) is why O(prebuilt) does
       not do.
+    - With apt, RV(plan.places) are the addresses of the sources that have the driver, without which nothing can be installed.
     - With dnf, RV(plan.stream) is the module stream to enable where another or none is, and RV(plan.hold) and RV(plan.release) are lines of
       the plug-in versionlock to add before and to delete after the installation.
     - With O(build_once), RV(plan.modules) are the files of modules that the node would have to compile, by kernel, RV(plan.compilers) the

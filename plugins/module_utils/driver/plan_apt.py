@@ -55,6 +55,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             **wish.outcome(version, available),
             "files": files,
             "disable": disable,
+            "places": sorted(places),
             "first": before,
             "packages": packages,
             "remove": remove,

@@ -168,6 +168,7 @@ def test_a_bare_node_gets_the_newest(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     planned = plan(request(), node())
     assert planned["packages"] == ["libcuda1=535.20-1"]
     assert planned["hold"] == ["libcuda1"]
+    assert planned["places"] == [ARCHIVE]
     assert planned["changes"] == ["Inst libcuda1=535.20-1"]
     assert (planned["had"], planned["available"]) == ("", ["535.20", "535.10"])
     assert planned["files"] == [{"path": str(sources), "text": f"deb {ARCHIVE} bookworm main non-free\n", "mode": "0640"}]
@@ -425,3 +426,15 @@ def test_compiled_modules_are_the_newest_that_fit_the_driver(monkeypatch: pytest
 def test_a_repair_changes_no_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = compiled(monkeypatch, "535.10", set())
     assert (planned["packages"], planned["remove"]) == (["libcuda1=535.10-1"], [])
+
+
+def test_a_journal_that_dpkg_left_is_an_interruption_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The list says nothing of it, and apt would only say that dpkg has to be called first."""
+    monkeypatch.setattr(planning, "look", lambda *_: node())
+    monkeypatch.setattr(planning, "output", lambda *_: "libcuda1 535.20-1 amd64 ii \n")
+    updates = tmp_path / "var/lib/dpkg/updates"
+    updates.mkdir(parents=True)
+    (updates / "tmp.i").touch()
+    assert answer(request(), tmp_path, lambda _: b"")["interrupted"] is False
+    (updates / "0003").touch()
+    assert answer(request(), tmp_path, lambda _: b"")["interrupted"] is True
