@@ -7,7 +7,6 @@ anything on the node has been touched.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_dnf, plan_found, plan_once
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg, unfinished
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, unusable
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, look
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan_once import DEBIAN_ARCHITECTURES
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
@@ -103,5 +102,5 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
         planned = plan(request, node.bare() if request.bare else node, root, fetch)
         names = request.system.module_names(request.source, planned.get("flavour", ""))
         return {**told, "kernels": list(kernels), "module_names": names, "interrupted": cut_off, **planned}
-    except (Refusal, OSError, subprocess.TimeoutExpired) as error:
-        return {**told, "converged": False, "error": str(error)}
+    except (Refusal, OSError) as error:
+        return {**told, "converged": False, "error": str(unusable(error) if isinstance(error, OSError) else error)}

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import apt_files
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components, plain
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.bare_kernel import refuse_bare_kernel
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import SCRATCH
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.mixture import refuse_mixture
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete, Offers, complete, parse_policy
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
@@ -22,7 +23,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
     """Say what to install, in which order, and which files that takes."""
-    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-") as directory:
+    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-", dir=SCRATCH) as directory:
         apt = ScratchApt(Path(directory))
         files, disable, places = _sources(apt, wish, fetch)
         policy = apt.run("apt-cache", "policy", *sorted(wish.names()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Protocol
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.openpgp import armoured, fingerprints
@@ -16,7 +17,7 @@ _NVIDIAS = re.compile(r"/compute/cuda/repos/[a-z0-9]+/[a-z0-9_]+$")
 
 
 class Fetch(Protocol):
-    """Gets what is at an address; raises OSError."""
+    """Gets what is at an address; raises OSError, or HTTPException where the answer is cut off, or ValueError for no address."""
 
     def __call__(self, url: str) -> bytes:
         """Get it."""
@@ -40,9 +41,9 @@ class Repository:
             )
         try:
             content = fetch(self.key_url)
-        except OSError as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise Refusal(
-                f"that {self.key_url} cannot be fetched ({error})",
+                f"that {self.key_url} cannot be fetched ({error or type(error).__name__})",
                 "the key that signs NVIDIA's repository",
                 "see whether the node reaches it, or set nvidia_driver_repository_url or nvidia_driver_repository_key_url to a mirror",
             ) from error

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import local, plan_apt
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import node as nodes
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan as planning
-from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, kernel_kind
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import answer
@@ -438,3 +441,37 @@ def test_a_journal_that_dpkg_left_is_an_interruption_too(monkeypatch: pytest.Mon
     assert answer(request(), tmp_path, lambda _: b"")["interrupted"] is False
     (updates / "0003").touch()
     assert answer(request(), tmp_path, lambda _: b"")["interrupted"] is True
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/var/tmp/x"), r"Found no space left .*\. Expected some 500 MB free in /var/tmp"),
+        (
+            shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+            r"Found no space left .* Next step: free what `df -h /var/tmp`",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "dpkg-query"),
+            r"Found that the node cannot be looked at .*dpkg-query.*\. Expected",
+        ),
+    ],
+)
+def test_a_node_that_cannot_be_looked_at_says_what_to_do(monkeypatch: pytest.MonkeyPatch, error: OSError, said: str) -> None:
+    def output(*_: str) -> str:
+        raise error
+
+    monkeypatch.setattr(planning, "output", output)
+    assert re.match(said, answer(request(), Path("/nowhere"), lambda _: b"")["error"])
+
+
+def test_a_command_that_does_not_end_is_refused() -> None:
+    with pytest.raises(Refusal, match=r"Found that `sleep 9` did not end within 0 s\. Expected an answer\. Next step: "):
+        local.run("sleep", "9", timeout=0.1)
+
+
+def test_the_copy_of_apts_lists_is_not_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr(FakeApt, "__init__", lambda _self, root: seen.append(root))
+    plan(request(), node())
+    assert seen[0].parent == Path("/var/tmp")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
@@ -76,11 +78,19 @@ def test_another_key_is_refused(keys: dict[str, bytes]) -> None:
         Repository(URL, f"{URL}/key.pub", fingerprint).key(lambda _: b"<html>")
 
 
-def test_an_address_that_does_not_answer_is_said() -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("Connection refused"), "Connection refused"),
+        (IncompleteRead(b"12", 100), "IncompleteRead(2 bytes read, 100 more expected)"),
+        (ValueError("unknown url type: 'mirror'"), "unknown url type: 'mirror'"),
+    ],
+)
+def test_an_address_that_does_not_answer_is_said(error: Exception, said: str) -> None:
     def fetch(_: str) -> bytes:
-        raise OSError("Connection refused")
+        raise error
 
-    with pytest.raises(Refusal, match=rf"Found that {URL}/key\.pub cannot be fetched \(Connection refused\)"):
+    with pytest.raises(Refusal, match=re.escape(f"Found that {URL}/key.pub cannot be fetched ({said}). Expected")):
         Repository(URL, f"{URL}/key.pub", "00").key(fetch)
 
 
