@@ -32,7 +32,7 @@ class Repository:
     fingerprint: str  # of the key that signs it; no other is accepted
 
     def key(self, fetch: Fetch) -> str:
-        """Fetch the key as text, and refuse another one."""
+        """Fetch the key as text, and refuse another one, also beside it: the package manager would trust each that it is given."""
         if not self.fingerprint:
             raise Refusal(
                 f"no fingerprint of the key that signs {self.url}, since none is known for it",
@@ -48,6 +48,12 @@ class Repository:
                 "see whether the node reaches it, or set nvidia_driver_repository_url or nvidia_driver_repository_key_url to a mirror",
             ) from error
         found = fingerprints(content)
+        if self.fingerprint in found and found != [self.fingerprint]:
+            raise Refusal(
+                f"the keys {' and '.join(found)} in one file at {self.key_url}",
+                f"the key {self.fingerprint} alone",
+                "set nvidia_driver_repository_key_url to a file with no other: `gpg --armor --export` writes one",
+            )
         if self.fingerprint not in found:
             raise Refusal(
                 f"{f'the key {found[0]}' if found else 'no key'} at {self.key_url}",

@@ -34,6 +34,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             gpg(home, "--passphrase", "", "--quick-generate-key", name, kind, "sign", "never")
             listed = gpg(home, "--with-colons", "--list-keys", name).decode()
             fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:"))
+            gpg(home, "--passphrase", "", "--quick-add-key", fingerprint, kind, "sign", "never")  # a subkey, which is no other key
             made[fingerprint] = gpg(home, "--export", name)
         made["both, armoured"] = gpg(home, "--armor", "--export")
     finally:
@@ -76,6 +77,23 @@ def test_another_key_is_refused(keys: dict[str, bytes]) -> None:
         Repository(URL, f"{URL}/key.pub", fingerprint).key(lambda _: keys[other])
     with pytest.raises(Refusal, match="Found no key at"):
         Repository(URL, f"{URL}/key.pub", fingerprint).key(lambda _: b"<html>")
+
+
+def test_another_key_beside_it_is_refused(keys: dict[str, bytes]) -> None:
+    """dnf would take the packages that the other one has signed."""
+    fingerprint, other = list(keys)[:2]
+    wanted = Repository(URL, f"{URL}/key.pub", fingerprint)
+    expected = rf"Found the keys {fingerprint} and {other} in one file at {URL}/key\.pub\. Expected the key {fingerprint} alone\."
+    for both in (keys["both, armoured"], keys[fingerprint] + keys[other]):
+        with pytest.raises(Refusal, match=expected):
+            wanted.key(lambda _, content=both: content)
+    with pytest.raises(Refusal, match="Found no key"):
+        wanted.key(
+            lambda _: keys["both, armoured"] + b"-----BEGIN PGP PUBLIC KEY BLOCK----- \n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n"
+        )
+    # A primary key's packet of version 6, as RFC 9580 has it.
+    with pytest.raises(Refusal, match=rf"Found the keys {fingerprint} and of version 6 in one file"):
+        wanted.key(lambda _: keys[fingerprint] + b"\xc6\x02\x06\x00")
 
 
 @pytest.mark.parametrize(
