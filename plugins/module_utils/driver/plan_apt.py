@@ -37,12 +37,12 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         packages = [f"{name}={exact}" for name, exact in sorted(chosen.packages.items())]
         packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
         answer = wish.answers(version)[chosen.flavour]
-        outgrown = [*wish.outgrown(version, chosen.packages), *wish.compiled_for_others(version, chosen.flavour)]
+        outgrown = [*wish.outgrown(version, chosen.flavour, chosen.packages), *wish.compiled_for_others(version, chosen.flavour)]
         remove = sorted({*wish.in_the_way(chosen.flavour), *outgrown})
         there = wish.node.installed
         local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
-        former = wish.outgrown(version, first, pinning=True)
+        former = wish.outgrown(version, chosen.flavour, first, pinning=True)
         before = [*first, *_away(former)] if first else []
         remove += former if not first else []
         packages += _fitting(apt, compiled, anywhere, [*before, *packages, *_away(remove)])

@@ -116,8 +116,8 @@ class Wish:
         tools = compilers(self.request.system, choice) if self.prebuilt else []
         return sorted(others + [name for name in tools if name in self.node.installed]) if flavour else []
 
-    def outgrown(self, version: str, named: Iterable[str], *, pinning: bool = False) -> list[str]:
-        """Return what the node has of the driver at other versions, under names that this version does not have.
+    def outgrown(self, version: str, flavour: str, named: Iterable[str], *, pinning: bool = False) -> list[str]:
+        """Return what the node has of the driver at other versions or of another flavour, under names that this one does not have.
 
         Being held, it would keep the packages out that took its place. What pins versions is asked for apart: it goes first. A kernel
         module that is not managed stays.
@@ -125,8 +125,12 @@ class Wish:
         module = ("module", "build", "persistence") if self.request.flavour else ()
         parts = {"pinning"} if pinning else {"libraries", "fabric", "nvlink5", *module}
         rules = [rule for rule in self.source.rules if rule.part in parts and not rule.own_version]
-        others = {name for name, package in self.node.installed.items() if upstream(package.version) != version}
-        return sorted(name for name in others - {*named} if any(rule.names_it(name) for rule in rules))
+        return sorted(
+            name
+            for name, package in self.node.installed.items()
+            if name not in {*named}
+            and any(rule.names_it(name) and (upstream(package.version) != version or rule.flavour not in {"", flavour}) for rule in rules)
+        )
 
     def compiled(self, version: str, flavour: str) -> list[str]:
         """Return the modules that the distribution compiled for one version of the driver, what brings the next kernel's after the others.
@@ -138,10 +142,10 @@ class Wish:
         return sorted(missing, key=lambda name: (not any(kernel in name for kernel in self.node.kernels), name))
 
     def compiled_for_others(self, version: str, flavour: str) -> list[str]:
-        """Return such modules that keep the former version, being held: those of other kernels, branches and flavours."""
-        named = self._answers[flavour].own
-        others = [name for name in self.node.installed if self._is_compiled(name) and name not in named]
-        return others if self.request.flavour and version != self.kept else []
+        """Return such modules that keep the former version or flavour, being held: those of other kernels, branches and flavours."""
+        there = {name for name in self.node.installed if self._is_compiled(name)}
+        named = there & {*self._answers[flavour].own}
+        return sorted(there - named) if self.request.flavour and (version != self.kept or not named) else []
 
     def _is_compiled(self, name: str) -> bool:
         return any(rule.is_compiled and rule.names_it(name) for rule in self.source.rules)

@@ -346,7 +346,7 @@ def test_what_a_version_has_under_another_name_makes_way_for_it() -> None:
     rules = [
         rule("libnvidia-compute-{branch}", before_branch=590),
         rule("libnvidia-compute", first_branch=590),
-        rule("nvidia-dkms-{branch}-open", part="module", before_branch=590),
+        rule("nvidia-dkms-{branch}-open", part="module", flavour="open", before_branch=590),
         rule("nvidia-driver-pinning-{version}", part="pinning"),
     ]
     system = System.parse("Ubuntu-24", {"sources": {"nvidia": {"hold": "apt-mark", "packages": rules}}, "repository": "ubuntu2404"})
@@ -354,11 +354,13 @@ def test_what_a_version_has_under_another_name_makes_way_for_it() -> None:
         libnvidia_compute_580="580.10-1", nvidia_dkms_580_open="580.10-1", bash="5.2", **{"nvidia-driver-pinning-580.10": "580.10-1"}
     )
     wish = Wish(Request(system, "nvidia", version="590.20"), there)
-    assert wish.outgrown("590.20", ["libnvidia-compute"]) == ["libnvidia-compute-580"]
-    assert wish.outgrown("580.10", ["libnvidia-compute-580"]) == []
-    assert wish.outgrown("590.20", ["nvidia-driver-pinning-590.20"], pinning=True) == ["nvidia-driver-pinning-580.10"]
+    assert wish.outgrown("590.20", "open", ["libnvidia-compute"]) == ["libnvidia-compute-580"]
+    assert wish.outgrown("580.10", "open", ["libnvidia-compute-580"]) == []
+    assert wish.outgrown("590.20", "open", ["nvidia-driver-pinning-590.20"], pinning=True) == ["nvidia-driver-pinning-580.10"]
     managed = Wish(replace(wish.request, flavour="open"), there)
-    assert managed.outgrown("590.20", ["libnvidia-compute"]) == ["libnvidia-compute-580", "nvidia-dkms-580-open"]
+    assert managed.outgrown("590.20", "open", ["libnvidia-compute"]) == ["libnvidia-compute-580", "nvidia-dkms-580-open"]
+    # The other flavour's, held at the same version, would keep this one's out.
+    assert managed.outgrown("580.10", "proprietary", ["libnvidia-compute-580"]) == ["nvidia-dkms-580-open"]
 
 
 def test_what_only_the_former_version_needed_goes_with_it() -> None:
@@ -429,6 +431,14 @@ def test_compiled_modules_are_the_newest_that_fit_the_driver(monkeypatch: pytest
 def test_a_repair_changes_no_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = compiled(monkeypatch, "535.10", set())
     assert (planned["packages"], planned["remove"]) == (["libcuda1=535.10-1"], [])
+
+
+def test_compiled_modules_of_the_other_flavour_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = f"modules-535-prop-{KERNEL}"
+    monkeypatch.setattr(FakeApt, "policy", policy(libcuda1=["535.10-1"], **{other: ["6.1"]}))
+    there = node(gpus=(H100,), libcuda1="535.10-1", **{MODULE: "6.1", NEXT_MODULE: "6.1"})
+    planned = plan(request(system=UBUNTU, flavour="proprietary", version="535.10"), there)
+    assert (planned["packages"], planned["remove"]) == (["libcuda1=535.10-1", other], sorted([MODULE, NEXT_MODULE]))
 
 
 def test_a_journal_that_dpkg_left_is_an_interruption_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
