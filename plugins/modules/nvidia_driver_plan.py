@@ -142,7 +142,7 @@ plan:
     - RV(plan.loaded) is the version of the kernel's module now, V(nouveau) or nothing. RV(plan.converged) is whether nothing is to be done.
     - RV(plan.asked) is what was asked for, in a word that is the same on all nodes that should agree on a version.
     - RV(plan.libraries) are the versions of the driver's libraries now, which a change of version replaces.
-    - RV(plan.kernels) are the kernels for which it has the module.
+    - RV(plan.kernels) are the kernels for which it has the module, and RV(plan.module_names) the names that its file can have.
     - RV(plan.units) are the services to run, and RV(plan.fabric) is what links the GPUs.
     - RV(plan.error) says what stops the plan.
     - Otherwise RV(plan.version) and RV(plan.flavour) are what the node has, or gets, and RV(plan.had) the version that it had. Where it is
@@ -151,6 +151,7 @@ plan:
       with it, RV(plan.remove) what the version has no longer or goes for it, RV(plan.hold) what to hold, and RV(plan.changes) what the
       package manager would do. RV(plan.interrupted) is whether dpkg was stopped half-way before. RV(plan.misfit) is why O(prebuilt) does
       not do.
+    - With apt, RV(plan.places) are the addresses of the sources that have the driver, without which nothing can be installed.
     - With dnf, RV(plan.stream) is the module stream to enable where another or none is, and RV(plan.hold) and RV(plan.release) are lines of
       the plug-in versionlock to add before and to delete after the installation.
     - With O(build_once), RV(plan.modules) are the files of modules that the node would have to compile, by kernel, RV(plan.compilers) the

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import without_credentials
+
 
 class Entry(NamedTuple):
     """One line or stanza of a sources file, and where in the file its components end. A flat repository has none, and "/" as its suite."""
@@ -16,7 +18,15 @@ class Entry(NamedTuple):
 
     def places(self) -> set[tuple[str, str]]:
         """Return each (URI, suite) that it names, a flat repository's suite as nothing, which is what apt says of it."""
-        return {(uri.rstrip("/"), suite.strip("/")) for uri in self.uris for suite in self.suites}
+        return {(plain(uri), suite.strip("/")) for uri in self.uris for suite in self.suites}
+
+
+def plain(uri: str) -> str:
+    """Return a repository's address as apt itself says it.
+
+    It names no user and password, and where there is no host, as in mirror+file:/etc/apt/mirrors/debian.list, no slashes for one.
+    """
+    return without_credentials(re.sub(r"^([a-z+]+):///", r"\1:/", uri)).rstrip("/")
 
 
 def entries(path: str, text: str) -> list[Entry]:

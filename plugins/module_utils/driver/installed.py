@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import Rule
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_within, matches, upstream
@@ -17,15 +18,18 @@ class Installed:
     held: bool
 
 
-DPKG_LIST = ("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")
+DPKG_LIST = ("dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture} ${db:Status-Abbrev}\n")
 
 
-def parse_dpkg(text: str) -> dict[str, Installed]:
-    """Read the lines "PACKAGE VERSION STATUS" of dpkg-query: the packages that are wholly installed."""
+def parse_dpkg(text: str, architecture: str) -> dict[str, Installed]:
+    """Read the lines "PACKAGE VERSION ARCHITECTURE STATUS" of dpkg-query: the packages that are wholly installed.
+
+    Those of another architecture, such as 32-bit libraries, have the same names.
+    """
     installed = {}
     for line in text.splitlines():
-        name, version, status = [*line.split(), "", ""][:3]
-        if status[1:2] == "i":
+        name, version, of, status = [*line.split(), "", "", ""][:4]
+        if status[1:2] == "i" and of in {architecture, "all"}:
             installed[name] = Installed(version, held=status[0] == "h")
     return installed
 
@@ -33,6 +37,11 @@ def parse_dpkg(text: str) -> dict[str, Installed]:
 def interrupted(text: str) -> bool:
     """Tell from the same lines whether a package is half installed, so that dpkg was stopped in between."""
     return any(line.split()[-1][1:2] in {"U", "F", "H", "W", "t"} for line in text.splitlines() if line.strip())
+
+
+def unfinished(root: Path) -> bool:
+    """Tell whether dpkg's journal has entries that it has not gone through with, whatever its list says: apt installs nothing then."""
+    return any(entry.name.isdigit() for entry in (root / "var/lib/dpkg/updates").glob("*"))
 
 
 def kept_version(installed: dict[str, Installed], packages: Iterable[str], wanted: str) -> str:

@@ -9,13 +9,17 @@ import re
 from collections.abc import Iterator
 
 _PUBLIC_KEY = 6  # a primary key's packet; subkeys have another
+_VERSION = 4
 _ARMOUR = re.compile(rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n(.*?)-----END PGP PUBLIC KEY BLOCK-----", re.DOTALL)
 
 
 def fingerprints(keys: bytes) -> list[str]:
-    """Return the fingerprints of the primary keys in a key file, armoured or not; none where it is no such file. RFC 4880, 12.2."""
+    """Return the fingerprints of the primary keys in a key file, armoured or not; none where it is no such file. RFC 4880, 12.2.
+
+    A key of another version than 4 is said to be that: it must not go unseen beside one that is known.
+    """
     try:
-        return [_fingerprint(body) for kind, body in _packets(_binary(keys)) if kind == _PUBLIC_KEY and body[:1] == b"\x04"]
+        return [_fingerprint(body) for kind, body in _packets(_binary(keys)) if kind == _PUBLIC_KEY]
     except (IndexError, binascii.Error):
         return []
 
@@ -27,6 +31,8 @@ def armoured(keys: bytes) -> bool:
 
 def _binary(keys: bytes) -> bytes:
     blocks = _ARMOUR.findall(keys)
+    if len(blocks) != keys.count(b"BEGIN PGP"):
+        raise binascii.Error  # one that is not read here, others may read
     if not blocks:
         return keys
     # The last line, which begins with "=", is a checksum of what goes before.
@@ -34,6 +40,8 @@ def _binary(keys: bytes) -> bytes:
 
 
 def _fingerprint(body: bytes) -> str:
+    if body[0] != _VERSION:
+        return f"of version {body[0]}"
     return hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False).hexdigest().upper()
 
 

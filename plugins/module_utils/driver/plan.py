@@ -7,16 +7,16 @@ anything on the node has been touched.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt, plan_dnf, plan_found, plan_once
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import DPKG_LIST, Installed, interrupted, parse_dpkg, unfinished
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, unusable
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, look
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan_once import DEBIAN_ARCHITECTURES
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
@@ -34,9 +34,9 @@ class PackageManager:
     plan: Callable[[Wish, Fetch], dict[str, Any]]
 
 
-def _dpkg(_root: Path) -> tuple[dict[str, Installed], bool]:
+def _dpkg(root: Path) -> tuple[dict[str, Installed], bool]:
     listed = output(*DPKG_LIST)
-    return parse_dpkg(listed), interrupted(listed)
+    return parse_dpkg(listed, DEBIAN_ARCHITECTURES.get(os.uname().machine, "")), interrupted(listed) or unfinished(root)
 
 
 def _rpm(root: Path) -> tuple[dict[str, Installed], bool]:
@@ -100,6 +100,7 @@ def answer(request: Request, root: Path, fetch: Fetch) -> dict[str, Any]:
         # What is not packages is for one kernel only.
         kernels = node.kernels[:1] if request.source in WITHOUT_PACKAGES else node.kernels
         planned = plan(request, node.bare() if request.bare else node, root, fetch)
-        return {**told, "kernels": list(kernels), "interrupted": cut_off, **planned}
-    except (Refusal, OSError, subprocess.TimeoutExpired) as error:
-        return {**told, "converged": False, "error": str(error)}
+        names = request.system.module_names(request.source, planned.get("flavour", ""))
+        return {**told, "kernels": list(kernels), "module_names": names, "interrupted": cut_off, **planned}
+    except (Refusal, OSError) as error:
+        return {**told, "converged": False, "error": str(unusable(error) if isinstance(error, OSError) else error)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import apt_files
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import add_components, plain
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.bare_kernel import refuse_bare_kernel
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import SCRATCH
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.mixture import refuse_mixture
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import Complete, Offers, complete, parse_policy
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
@@ -23,30 +23,32 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
     """Say what to install, in which order, and which files that takes."""
-    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-") as directory:
+    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-", dir=SCRATCH) as directory:
         apt = ScratchApt(Path(directory))
         files, disable, places = _sources(apt, wish, fetch)
-        known = {flavour: [*packages, *wish.beside(flavour)] for flavour, packages in wish.lists.items()}
-        policy = apt.run("apt-cache", "policy", *sorted({*chain(*known.values()), *wish.next_headers()}))
+        policy = apt.run("apt-cache", "policy", *sorted(wish.names()))
         available = _available(wish, parse_policy(policy, places))
         version = wish.kept if wish.kept in available else next(iter(available))
         chosen = available[version]
         anywhere = parse_policy(policy)
-        beside = wish.beside(chosen.flavour)
-        wish.refuse_missing([name for name in beside if not anywhere.get(name)])
+        compiled = wish.compiled(version, chosen.flavour)
+        beside = [name for name in wish.beside(chosen.flavour) if name not in compiled]
+        wish.refuse_missing([name for name in (*beside, *compiled) if not anywhere.get(name)])
         packages = [f"{name}={exact}" for name, exact in sorted(chosen.packages.items())]
         packages += beside + [name for name in wish.next_headers() if anywhere.get(name)]
         answer = wish.answers(version)[chosen.flavour]
-        remove = sorted({*wish.in_the_way(chosen.flavour), *wish.outgrown(version, chosen.packages)})
+        outgrown = [*wish.outgrown(version, chosen.flavour, chosen.packages), *wish.compiled_for_others(version, chosen.flavour)]
+        remove = sorted({*wish.in_the_way(chosen.flavour), *outgrown})
         there = wish.node.installed
         local = [name for name in answer.modules if name not in there or upstream(there[name].version) != version]
         first = _first(apt, wish, version, places) if answer.first else []
-        former = wish.outgrown(version, first, pinning=True)
+        former = wish.outgrown(version, chosen.flavour, first, pinning=True)
         before = [*first, *_away(former)] if first else []
         remove += former if not first else []
+        packages += _fitting(apt, compiled, anywhere, [*before, *packages, *_away(remove)])
         wanted = [*before, *packages]
         remove = sorted({*remove, *wish.came_along(version, apt.idle([*wanted, *_away(remove)]))})
-        changes = apt.simulate([*wanted, *_away(remove)])
+        changes = apt.simulate([*wanted, *_away(remove)], wish.own)
         refuse_mixture(changes, {name.split("=")[0] for name in packages}, version)
         if wish.source.signed:
             refuse_bare_kernel(changes)
@@ -54,6 +56,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
             **wish.outcome(version, available),
             "files": files,
             "disable": disable,
+            "places": sorted(places),
             "first": before,
             "packages": packages,
             "remove": remove,
@@ -67,6 +70,17 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
 def _away(names: Iterable[str]) -> list[str]:
     """Name packages as apt takes them for removal."""
     return [f"{name}-" for name in names]
+
+
+def _fitting(apt: ScratchApt, compiled: list[str], offers: Offers, others: list[str]) -> list[str]:
+    """Name compiled modules so that they fit the driver: as the newest are, where apt agrees, and else the newest with which it does."""
+    if not compiled or apt.agrees([*others, *compiled]):
+        return compiled
+    named: list[str] = []
+    for name in compiled:
+        tries = (apt.exactly(name, version) for version, _ in offers[name])
+        named += next((exact for exact in tries if apt.agrees([*others, *named, *exact])), [name])
+    return list(dict.fromkeys(named))
 
 
 def _first(apt: ScratchApt, wish: Wish, version: str, places: set[str]) -> list[str]:
@@ -92,9 +106,10 @@ def _sources(apt: ScratchApt, wish: Wish, fetch: Fetch) -> tuple[list[dict[str, 
         text, armour = apt_files.stanza(repository, key), repository.key(fetch)
         (apt.root / "key.asc").write_text(armour, encoding="ascii")
         apt.write(str(apt_files.SOURCES), apt_files.stanza(repository, apt.root / "key.asc"))
-        apt.update([repository.url])
+        places = {plain(repository.url)}
+        apt.update(places)
         files = [{"path": str(path), "text": content, "mode": "0644"} for path, content in ((key, armour), (apt_files.SOURCES, text))]
-        return files, disable, {repository.url}
+        return files, disable, places
     archive = apt.archive(wish.origin)
     changed = add_components({path: text for path, text in sources.items() if path not in disable}, archive, list(wish.source.components))
     for path, text in changed.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import dnf_files, module_streams
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.dnf_transaction import Step, kernels
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import SCRATCH
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import ORDINARY, Complete, Offers, complete
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Fetch
@@ -17,13 +18,10 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import is
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import entry, package_in
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
-# Where copies of this size belong: /tmp may be memory.
-LARGE = "/var/tmp"  # noqa: S108 - a folder of its own is made in it
-
 
 def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
     """Say what to install, in which order, and which files, stream and locks that takes."""
-    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-", dir=LARGE) as directory:
+    with tempfile.TemporaryDirectory(prefix="nvidia-driver-plan-", dir=SCRATCH) as directory:
         dnf = ScratchDnf(Path(directory))
         files, disable = _sources(dnf, wish, fetch)
         streams = {flavour: answer.stream for flavour, answer in wish.answers(wish.wanted).items()}
@@ -41,7 +39,7 @@ def plan(wish: Wish, fetch: Fetch) -> dict[str, Any]:
         follow = (former & {*whole}) - _of_other_flavours(wish, chosen.flavour)
         named = {name: whole[name] for name in sorted({*chosen.packages, *follow})}
         dnf.lock([*locks, *(entry(name, exact) for name, exact in sorted(whole.items()))])
-        steps = dnf.simulate([*first, *_specs(named), *beside])
+        steps = dnf.simulate([*first, *_specs(named), *beside], wish.own)
         along = {step.name: whole[step.name] for step in steps if step.name in whole and not step.removes}
         drivers = dict(sorted({**named, **along}.items()))
         kept = [entry(name, exact) for name, exact in drivers.items()]

@@ -15,7 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import ma
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
 # What Debian calls the architectures.
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+DEBIAN_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def can(wish: Wish) -> bool:
@@ -61,7 +61,7 @@ def sharing(wish: Wish, planned: Mapping[str, Any], unsigned: str) -> dict[str, 
     version, flavour = planned["version"], planned["flavour"]
     choice = Choice(request.source, node.architecture, version, None)
     names = compilers(request.system, choice)
-    files = {kernel: file_name(package_name(flavour, kernel), version, _ARCHITECTURES[node.architecture]) for kernel in node.kernels}
+    files = {kernel: file_name(package_name(flavour, kernel), version, DEBIAN_ARCHITECTURES[node.architecture]) for kernel in node.kernels}
     return {
         "modules": [{"kernel": kernel, "file": f"{request.system.name}/{request.source}/{name}"} for kernel, name in files.items()],
         "compilers": names,

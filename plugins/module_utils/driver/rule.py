@@ -81,6 +81,11 @@ class Rule:
         """Whether it says nothing before the driver's branch is known."""
         return bool(self.first_branch or self.before_branch or any(map(needs_branch, self.names)))
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether these are modules that the distribution compiled for one version of the driver, under their kernel's version."""
+        return self.own_version and any("branch" in fields(name) for name in self.names)
+
     def names_it(self, package: str) -> bool:
         """Tell whether this is one of the packages, of whatever branch, version or kernel."""
         return any(_pattern(name).fullmatch(package) for name in self.names)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.apt_sources import entries, plain
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read, run
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal, without_credentials
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own, refuse_strangers
 
 
 def whereabouts() -> list[Path]:
@@ -59,7 +60,7 @@ class ScratchApt:
     def origins(self) -> dict[tuple[str, str], str]:
         """Return who each (URI, suite) whose lists are here says it comes from: a mirror is known by that, not by its address."""
         text = self.run("apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(ORIGIN)")
-        return {(uri.rstrip("/"), suite): origin for uri, suite, origin in (line.split("|") for line in text.splitlines())}
+        return {(plain(uri), suite): origin for uri, suite, origin in (line.split("|") for line in text.splitlines())}
 
     def sources(self) -> dict[str, str]:
         """Return the node's source files: path -> text."""
@@ -80,7 +81,7 @@ class ScratchApt:
     def update(self, places: Collection[str]) -> None:
         """Fetch the lists of the copy's sources; refuse where one of these addresses does not give its own, and let others fail."""
         done = run("apt-get", "-q", "update", APT_CONFIG=self._configuration)
-        lines = (done.stdout + done.stderr).splitlines()
+        lines = without_credentials(done.stdout + done.stderr).splitlines()
         complaints = [line for line in lines if line.startswith(("E: ", "W: ")) and any(place in line for place in places)]
         if complaints:
             raise Refusal(
@@ -116,11 +117,28 @@ class ScratchApt:
         with (self.root / "apt.conf.d" / "zzzz-scratch").open("a", encoding="utf-8") as file:
             file.writelines(f'{name} "{value}";\n' for name, value in settings.items())
 
-    def simulate(self, packages: list[str]) -> list[str]:
+    def simulate(self, packages: list[str], own: Own) -> list[str]:
         """Return what an installation would do, a line for each package; refuse one that takes away what is not the driver's."""
         lines = self._would(packages)
-        refuse_strangers(line.split()[1] for line in lines if line.startswith("Remv "))
+        refuse_strangers((line.split()[1] for line in lines if line.startswith("Remv ")), own)
         return lines
+
+    def agrees(self, packages: list[str]) -> bool:
+        """Tell whether apt would do it."""
+        try:
+            self._would(packages)
+        except Refusal:
+            return False
+        return True
+
+    def exactly(self, name: str, version: str) -> list[str]:
+        """Name a package at a version with all that it needs at just that version: of what it is not told, apt takes the newest."""
+        names = [name]
+        for each in names:
+            depends = re.findall(r"^(?:Pre-)?Depends: (.*)", self.run("apt-cache", "show", f"{each}={version}"), re.MULTILINE)
+            needed = re.findall(rf"(\S+) \(= {re.escape(version)}\)", " ".join(depends))
+            names += [need for need in dict.fromkeys(needed) if need not in names]
+        return [f"{each}={version}" for each in names]
 
     def idle(self, packages: list[str]) -> list[str]:
         """Return what came along with something, and what nothing would need any more after an installation."""

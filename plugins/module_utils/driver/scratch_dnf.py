@@ -10,7 +10,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.dnf_transaction i
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.local import output, read
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.offers import ORDINARY, Offers
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own, refuse_strangers
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import newest_first
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.versionlock import SETTINGS, list_path, parse_list
 
@@ -87,8 +87,8 @@ class ScratchDnf:
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         (self.root / SETTINGS).write_text(f"[main]\nenabled = 1\nlocklist = {path}\n", encoding="utf-8")
 
-    def simulate(self, packages: list[str]) -> list[Step]:
+    def simulate(self, packages: list[str], own: Own) -> list[Step]:
         """Return what an installation would do; refuse one that takes away what is not the driver's."""
         steps = parse_transaction(self.run("install", "--assumeno", "--allowerasing", *packages, also_good="Operation aborted."))
-        refuse_strangers(step.name for step in steps if step.removes)
+        refuse_strangers((step.name for step in steps if step.removes), own)
         return steps

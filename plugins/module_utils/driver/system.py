@@ -8,11 +8,14 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import Rule
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_generation import FLAVOURS
 
 ARCHIVE, NVIDIA = "archive", "nvidia"  # the distribution's archive; NVIDIA's repository
 RUNFILE, PREINSTALLED = "runfile", "preinstalled"  # on any system: NVIDIA's installer; whoever put the driver there before
 WITHOUT_PACKAGES = (RUNFILE, PREINSTALLED)
 HOLDS = ("apt-mark", "versionlock")
+
+MODULE_NAME = "nvidia"  # of the kernel module as a file, as NVIDIA and all who do not say otherwise have it
 
 _REBUILDS = {"Rocky": "RedHat", "AlmaLinux": "RedHat"}  # they use NVIDIA's repository for Red Hat Enterprise Linux
 
@@ -25,6 +28,7 @@ class PackageSource:
     rules: tuple[Rule, ...]
     first_branch: int = 0  # names of older branches are not known here
     signed: bool = False  # whether the kernel's modules come compiled, and signed with a key that machines trust
+    module_names: Mapping[str, str] = field(default_factory=dict)  # flavour -> the module's name as a file, where not as usual
     # An archive's:
     origin: str = ""  # how it names itself in its Release file
     components: tuple[str, ...] = ()
@@ -39,6 +43,8 @@ class PackageSource:
         object.__setattr__(self, "components", tuple(self.components))
         if self.hold not in HOLDS:
             raise ValueError(f"found hold {self.hold!r}, expected one of {', '.join(HOLDS)}")
+        if not set(self.module_names) <= set(FLAVOURS):
+            raise ValueError(f"found module_names of {', '.join(self.module_names)}, expected of {' or '.join(FLAVOURS)}")
 
     @property
     def compiles(self) -> bool:
@@ -84,6 +90,14 @@ class System:
                 "set nvidia_driver_source to one of them",
             )
         return self.sources[name]
+
+    def module_names(self, source: str, flavour: str) -> list[str]:
+        """Return the kernel module's name as a file; where somebody else put the driver there, all names that it can have."""
+        if source == PREINSTALLED:
+            known = (name for each in self.sources.values() for name in each.module_names.values())
+            return sorted({MODULE_NAME, *known})
+        named = self.sources[source].module_names if source in self.sources else {}
+        return [named.get(flavour, MODULE_NAME)]
 
 
 def system_name(distribution: str, release: str, known: Iterable[str]) -> str:

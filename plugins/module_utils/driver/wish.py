@@ -19,6 +19,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Repository
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rule import ARCHITECTURES
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import PackageSource
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.version import branch_of, upstream
 
@@ -56,6 +57,11 @@ class Wish:
     def fabric(self) -> str:
         """What links the GPUs."""
         return self.node.fabric if self.request.fabric == "auto" else self.request.fabric
+
+    @property
+    def own(self) -> Own:
+        """What on the node is the driver's own, from whatever source."""
+        return Own([rule for source in self.request.system.sources.values() for rule in source.rules], self.node.installed)
 
     @cached_property
     def wanted(self) -> str:
@@ -114,8 +120,8 @@ class Wish:
         tools = compilers(self.request.system, choice) if self.prebuilt else []
         return sorted(others + [name for name in tools if name in self.node.installed]) if flavour else []
 
-    def outgrown(self, version: str, named: Iterable[str], *, pinning: bool = False) -> list[str]:
-        """Return what the node has of the driver at other versions, under names that this version does not have.
+    def outgrown(self, version: str, flavour: str, named: Iterable[str], *, pinning: bool = False) -> list[str]:
+        """Return what the node has of the driver at other versions or of another flavour, under names that this one does not have.
 
         Being held, it would keep the packages out that took its place. What pins versions is asked for apart: it goes first. A kernel
         module that is not managed stays.
@@ -123,8 +129,30 @@ class Wish:
         module = ("module", "build", "persistence") if self.request.flavour else ()
         parts = {"pinning"} if pinning else {"libraries", "fabric", "nvlink5", *module}
         rules = [rule for rule in self.source.rules if rule.part in parts and not rule.own_version]
-        others = {name for name, package in self.node.installed.items() if upstream(package.version) != version}
-        return sorted(name for name in others - {*named} if any(rule.names_it(name) for rule in rules))
+        return sorted(
+            name
+            for name, package in self.node.installed.items()
+            if name not in {*named}
+            and any(rule.names_it(name) and (upstream(package.version) != version or rule.flavour not in {"", flavour}) for rule in rules)
+        )
+
+    def compiled(self, version: str, flavour: str) -> list[str]:
+        """Return the modules that the distribution compiled for one version of the driver, what brings the next kernel's after the others.
+
+        Where that version is there already, only those that are missing: a repair is no upgrade.
+        """
+        names = [name for name in self._answers[flavour].own if self._is_compiled(name)]
+        missing = [name for name in names if version != self.kept or name not in self.node.installed]
+        return sorted(missing, key=lambda name: (not any(kernel in name for kernel in self.node.kernels), name))
+
+    def compiled_for_others(self, version: str, flavour: str) -> list[str]:
+        """Return such modules that keep the former version or flavour, being held: those of other kernels, branches and flavours."""
+        there = {name for name in self.node.installed if self._is_compiled(name)}
+        named = there & {*self._answers[flavour].own}
+        return sorted(there - named) if self.request.flavour and (version != self.kept or not named) else []
+
+    def _is_compiled(self, name: str) -> bool:
+        return any(rule.is_compiled and rule.names_it(name) for rule in self.source.rules)
 
     def came_along(self, version: str, idle: Iterable[str]) -> list[str]:
         """Return what of the packages that nothing needs any more came with the driver at another version, and would stay at that."""
@@ -158,6 +186,11 @@ class Wish:
         """The packages with the headers of the kernels that the node has and boots next, as far as it lacks them."""
         without = [kernel for kernel in self.node.kernels if kernel not in self.node.with_headers]
         return [name for name in self._some.headers if any(kernel in name for kernel in without)]
+
+    def names(self) -> set[str]:
+        """Return all packages that the driver may need, of whatever flavour."""
+        own = {name for answer in self._answers.values() for name in answer.own}
+        return {*own, *self.headers, *self.next_headers(), *(name for packages in self.lists.values() for name in packages)}
 
     def beside(self, flavour: str) -> list[str]:
         """Return what is missing of the packages that have versions of their own, with the headers."""

@@ -96,6 +96,19 @@ def test_of_two_mirrors_one_gets_them() -> None:
     assert add_components({LIST: changed}, {*ARCHIVE, (other, "bookworm")}, WANTED) == {}
 
 
+@pytest.mark.parametrize("uri", ["mirror+file:///etc/apt/mirrors/debian.list", "mirror+file:/etc/apt/mirrors/debian.list"])
+def test_a_list_of_mirrors_is_the_archive_however_it_is_written(uri: str) -> None:
+    """As Debian's images for clouds have it; apt itself says that it has one slash."""
+    archive = {("mirror+file:/etc/apt/mirrors/debian.list", "bookworm")}
+    text = f"Types: deb\nURIs: {uri}\nSuites: bookworm\nComponents: main\n"
+    assert add_components({DEB822: text}, archive, WANTED) == {DEB822: text.replace("main", f"main {ADDED}")}
+
+
+def test_a_mirror_with_a_password_is_the_archive() -> None:
+    before = "deb http://joe:p%40ss@mirror.example/debian bookworm main\n"
+    assert add_components({LIST: before}, ARCHIVE, WANTED) == {LIST: before.replace("main", f"main {ADDED}")}
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "deb\n", "deb http://mirror.example/debian\n", "Types: deb\n"])
 def test_a_file_without_entries(text: str) -> None:
     assert add_components({LIST: text, DEB822: text}, ARCHIVE, WANTED) == {}

@@ -18,8 +18,9 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Re
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.repository import Repository
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.rpm_installed import parse_rpm
-from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import refuse_strangers
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own, refuse_strangers
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
+from unit.module_utils.driver.test_driver_packages import KNOWN
 
 CAPTURED = Path(__file__).parent / "captured"
 KERNEL = "5.14.0-427.el9.x86_64"
@@ -44,10 +45,40 @@ def test_a_kernel_that_comes_along_is_told() -> None:
     assert kernels([Step("Installing", "kernel-devel", "0:6.12.0-1.el9.x86_64")]) == []
 
 
-def test_strangers_stay() -> None:
-    refuse_strangers(["kmod-nvidia-open-dkms"])
-    with pytest.raises(Refusal, match="would remove slurm"):
-        refuse_strangers(["kmod-nvidia-open-dkms", "slurm"])
+THERE = {
+    "libnvidia-compute-580": "580.95.05-0ubuntu1",
+    "libnvidia-gl-580": "580.95.05-0ubuntu1",
+    "nvidia-persistenced": "580.95.05-1",
+    "linux-image-generic": "6.8.0-60.60",
+    "nvidia-container-toolkit": "1.17.8-1",
+    "libnvidia-container1": "1.17.8-1",
+    "nvidia-docker2": "2.13.0-1",
+    "cuda-toolkit-12-6": "12.6.3-1",
+    "cuda-compat-13-0": "580.95.05-0ubuntu1",
+    "slurmd": "24.11-1",
+}
+OWN = Own(
+    [rule for source in KNOWN["Ubuntu-24"].sources.values() for rule in source.rules],
+    {name: Installed(version, held=False) for name, version in THERE.items()},
+)
+OF_THE_DRIVER = {
+    "libnvidia-compute-580",
+    "libnvidia-compute-570-server:i386",
+    "libnvidia-gl-580",
+    "nvidia-persistenced",
+    "linux-modules-nvidia-570-server-open-6.8.0-60-generic",
+    "nvidia-modules-open-6.8.0-60-generic",
+}
+
+
+def test_what_is_the_drivers_own_may_go() -> None:
+    refuse_strangers(OF_THE_DRIVER, OWN)
+
+
+@pytest.mark.parametrize("name", sorted({*THERE} - OF_THE_DRIVER))
+def test_strangers_stay_though_they_are_nvidias_too(name: str) -> None:
+    with pytest.raises(Refusal, match=rf"would remove {name}\."):
+        refuse_strangers(["libnvidia-compute-580", name], OWN)
 
 
 def test_streams_are_read() -> None:
@@ -163,7 +194,7 @@ class FakeDnf:
             return {name: [(exact(one), ORDINARY) for one in versions] for name, versions in STREAMS[self.stream].items()}
         return {name: [(versions[0], ORDINARY)] for name, versions in system.items() if any(asked.startswith(name) for asked in query)}
 
-    def simulate(self, packages: list[str]) -> list[Step]:
+    def simulate(self, packages: list[str], _: Own) -> list[Step]:
         """Install what is named, and "common" at the version that is locked."""
         locked = [line.removeprefix("common-").replace("*", "x86_64") for line in self.locked if line.startswith("common-")]
         along = [Step("Installing dependencies", "common", version) for version in locked]

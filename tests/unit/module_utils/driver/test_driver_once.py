@@ -19,6 +19,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.driver.packages import C
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import SecureBoot
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own
 from unit.module_utils.driver.test_driver_packages import KNOWN
 
 KERNEL, OTHER = "6.1.0-56-cloud-amd64", "6.1.0-60-cloud-amd64"
@@ -52,11 +53,14 @@ class FakeApt:
         place = f" 500\n        500 {ARCHIVE} bookworm/main amd64 Packages\n"
         return "".join(f"{name}:\n     535.261.03-1{place}" for name in command[2:] if not name.startswith("nvidia-kernel"))
 
-    def simulate(self, packages: list[str]) -> list[str]:
+    def simulate(self, packages: list[str], _: Own) -> list[str]:
         return [f"Inst {package}" for package in packages]
 
     def idle(self, _: list[str]) -> list[str]:
         return []
+
+    def agrees(self, _: list[str]) -> bool:
+        return True
 
 
 @pytest.fixture(autouse=True)

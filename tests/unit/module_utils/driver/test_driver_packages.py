@@ -253,3 +253,20 @@ def test_a_mistyped_key_of_the_data_is_refused() -> None:
         )
     with pytest.raises(ValueError, match="found hold 'pin', expected one of apt-mark, versionlock"):
         System.parse("Plan-9", {"sources": {"archive": {"hold": "pin", "packages": []}}})
+
+
+@pytest.mark.parametrize(
+    ("system", "source", "flavour", "names"),
+    [
+        ("Debian-12", "archive", "open", ["nvidia-current-open"]),
+        ("Debian-13", "archive", "proprietary", ["nvidia-current"]),
+        ("Debian-12", "nvidia", "open", ["nvidia"]),
+        ("Debian-12", "runfile", "open", ["nvidia"]),
+        ("Debian-12", "preinstalled", "", ["nvidia", "nvidia-current", "nvidia-current-open"]),
+        ("Ubuntu-24", "archive", "open", ["nvidia"]),
+        ("RedHat-9", "preinstalled", "", ["nvidia"]),
+    ],
+)
+def test_the_kernel_module_is_looked_for_by_the_name_that_it_has(system: str, source: str, flavour: str, names: list[str]) -> None:
+    """Debian's open module was looked for under the name of the proprietary one, and every such node failed after its installation."""
+    assert KNOWN[system].module_names(source, flavour) == names

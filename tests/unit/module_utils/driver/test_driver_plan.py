@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.driver import local, plan_apt
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import node as nodes
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan as planning
-from ansible_collections.gpu.fleet.plugins.module_utils.driver import plan_apt
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.installed import Installed
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.node import Node, kernel_kind
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.plan import answer
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.request import Request
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.secure_boot import SecureBoot
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.system import System
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.wish import Wish
 
@@ -69,6 +73,7 @@ class FakeApt:
 
     policy = POLICY
     files: ClassVar[dict[str, str]] = {}
+    refused: ClassVar[set[str]] = set()
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -92,11 +97,17 @@ class FakeApt:
         assert command[:2] == ("apt-cache", "policy")
         return self.policy
 
-    def simulate(self, packages: list[str]) -> list[str]:
+    def simulate(self, packages: list[str], _: Own) -> list[str]:
         return [f"Inst {package}" for package in packages]
 
     def idle(self, _: list[str]) -> list[str]:
         return []
+
+    def agrees(self, packages: list[str]) -> bool:
+        return not self.refused & {*packages}
+
+    def exactly(self, name: str, version: str) -> list[str]:
+        return [f"{each}={version}" for each in (name, name.replace("modules", "objects"))]
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +115,7 @@ def _apt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_apt, "ScratchApt", FakeApt)
     monkeypatch.setattr(FakeApt, "policy", POLICY)
     monkeypatch.setattr(FakeApt, "files", {})
+    monkeypatch.setattr(FakeApt, "refused", set())
 
 
 def plan(request: Request, node: Node, root: Path = Path("/nowhere")) -> dict[str, Any]:
@@ -159,6 +171,7 @@ def test_a_bare_node_gets_the_newest(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     planned = plan(request(), node())
     assert planned["packages"] == ["libcuda1=535.20-1"]
     assert planned["hold"] == ["libcuda1"]
+    assert planned["places"] == [ARCHIVE]
     assert planned["changes"] == ["Inst libcuda1=535.20-1"]
     assert (planned["had"], planned["available"]) == ("", ["535.20", "535.10"])
     assert planned["files"] == [{"path": str(sources), "text": f"deb {ARCHIVE} bookworm main non-free\n", "mode": "0640"}]
@@ -259,7 +272,7 @@ def test_with_a_module_a_file_that_is_missing_is_a_change(tmp_path: Path) -> Non
 
 def test_what_stops_the_plan_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "look", lambda *_: node())
-    monkeypatch.setattr(planning, "output", lambda *_: "libcuda1 535.20-1 iF \n")
+    monkeypatch.setattr(planning, "output", lambda *_: "libcuda1 535.20-1 amd64 iF \n")
     refused = answer(request(version="580"), Path("/nowhere"), lambda _: b"")
     assert (refused["converged"], refused["asked"]) == (False, "580")
     assert refused["error"].startswith("Found 535.20; 535.10 in the node's package sources.")
@@ -346,7 +359,7 @@ def test_what_a_version_has_under_another_name_makes_way_for_it() -> None:
     rules = [
         rule("libnvidia-compute-{branch}", before_branch=590),
         rule("libnvidia-compute", first_branch=590),
-        rule("nvidia-dkms-{branch}-open", part="module", before_branch=590),
+        rule("nvidia-dkms-{branch}-open", part="module", flavour="open", before_branch=590),
         rule("nvidia-driver-pinning-{version}", part="pinning"),
     ]
     system = System.parse("Ubuntu-24", {"sources": {"nvidia": {"hold": "apt-mark", "packages": rules}}, "repository": "ubuntu2404"})
@@ -354,11 +367,13 @@ def test_what_a_version_has_under_another_name_makes_way_for_it() -> None:
         libnvidia_compute_580="580.10-1", nvidia_dkms_580_open="580.10-1", bash="5.2", **{"nvidia-driver-pinning-580.10": "580.10-1"}
     )
     wish = Wish(Request(system, "nvidia", version="590.20"), there)
-    assert wish.outgrown("590.20", ["libnvidia-compute"]) == ["libnvidia-compute-580"]
-    assert wish.outgrown("580.10", ["libnvidia-compute-580"]) == []
-    assert wish.outgrown("590.20", ["nvidia-driver-pinning-590.20"], pinning=True) == ["nvidia-driver-pinning-580.10"]
+    assert wish.outgrown("590.20", "open", ["libnvidia-compute"]) == ["libnvidia-compute-580"]
+    assert wish.outgrown("580.10", "open", ["libnvidia-compute-580"]) == []
+    assert wish.outgrown("590.20", "open", ["nvidia-driver-pinning-590.20"], pinning=True) == ["nvidia-driver-pinning-580.10"]
     managed = Wish(replace(wish.request, flavour="open"), there)
-    assert managed.outgrown("590.20", ["libnvidia-compute"]) == ["libnvidia-compute-580", "nvidia-dkms-580-open"]
+    assert managed.outgrown("590.20", "open", ["libnvidia-compute"]) == ["libnvidia-compute-580", "nvidia-dkms-580-open"]
+    # The other flavour's, held at the same version, would keep this one's out.
+    assert managed.outgrown("580.10", "proprietary", ["libnvidia-compute-580"]) == ["nvidia-dkms-580-open"]
 
 
 def test_what_only_the_former_version_needed_goes_with_it() -> None:
@@ -369,3 +384,117 @@ def test_what_only_the_former_version_needed_goes_with_it() -> None:
     assert wish.came_along("580.10", ["nvidia-modprobe", "nvlsm", "libfoo"]) == ["nvidia-modprobe"]
     assert wish.came_along("590.20", ["nvidia-modprobe"]) == []
     assert wish.came_along("580.10", []) == []
+
+
+def test_the_answer_says_what_the_module_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = node(libcuda1="535.10-1", open_dkms="535.10-1", persistenced="1-1", has_headers=True)
+    monkeypatch.setattr(planning, "look", lambda *_: there)
+    monkeypatch.setattr(planning, "output", lambda *_: "")
+    archive = replace(SYSTEM.sources["archive"], module_names={"open": "nvidia-current-open"})
+    some = replace(SYSTEM, sources={"archive": archive})
+    assert answer(request(system=some, flavour="auto"), Path("/nowhere"), lambda _: b"")["module_names"] == ["nvidia-current-open"]
+    with pytest.raises(ValueError, match="found module_names of opened, expected of open or proprietary"):
+        replace(archive, module_names={"opened": "nvidia"})
+
+
+COMPILED = rule("modules-{branch}-{kernel}", part="module", own_version=True, held=True)
+OF_ALL_KERNELS = rule("modules-{branch}-{kernel_kind}", part="module", own_version=True, held=True)
+OF_OTHERS = rule("modules-{branch}-prop-{kernel}", part="module", flavour="proprietary", own_version=True, held=True)
+UBUNTU = System.parse(
+    "Debian-12",
+    {
+        "sources": {
+            "archive": {
+                "hold": "apt-mark",
+                "origin": "Debian",
+                "signed": True,
+                "packages": [rule("libcuda1"), {**COMPILED, "flavour": "open"}, {**OF_ALL_KERNELS, "flavour": "open"}, OF_OTHERS],
+            }
+        },
+        "default_branch": "535",
+    },
+)
+MODULE, NEXT_MODULE = f"modules-535-{KERNEL}", "modules-535-cloud-amd64"
+
+
+def compiled(monkeypatch: pytest.MonkeyPatch, wanted: str, refused: set[str]) -> dict[str, Any]:
+    """Plan for a node with the archive's modules for 535.10, for another kernel too, where some specifications do not agree."""
+    offers = policy(libcuda1=["535.20-1", "535.10-1"], **{MODULE: ["6.1+2", "6.1+1", "6.1"], NEXT_MODULE: ["6.1+2", "6.1+1"]})
+    monkeypatch.setattr(FakeApt, "policy", offers)
+    monkeypatch.setattr(FakeApt, "refused", refused)
+    there = node(gpus=(H100,), libcuda1="535.10-1", **{MODULE: "6.1", NEXT_MODULE: "6.1", f"modules-535-{NEXT}": "6.1"})
+    return plan(request(system=UBUNTU, flavour="open", version=wanted, files=("/missing",)), there)
+
+
+def test_compiled_modules_change_with_the_driver_though_they_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They depend on just one version of the driver: who does not name them is refused any other for ever."""
+    planned = compiled(monkeypatch, "535.20", set())
+    assert planned["packages"] == ["libcuda1=535.20-1", MODULE, NEXT_MODULE]
+    assert planned["remove"] == [f"modules-535-{NEXT}"]
+    assert {MODULE, NEXT_MODULE} <= {*planned["hold"]}
+
+
+def test_compiled_modules_are_the_newest_that_fit_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = compiled(monkeypatch, "535.20", {MODULE, f"{MODULE}=6.1+2"})
+    objects = [f"{name.replace('modules', 'objects')}" for name in (MODULE, NEXT_MODULE)]
+    both = [(MODULE, "6.1+1"), (objects[0], "6.1+1"), (NEXT_MODULE, "6.1+2"), (objects[1], "6.1+2")]
+    assert planned["packages"] == ["libcuda1=535.20-1", *(f"{name}={version}" for name, version in both)]
+
+
+def test_a_repair_changes_no_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = compiled(monkeypatch, "535.10", set())
+    assert (planned["packages"], planned["remove"]) == (["libcuda1=535.10-1"], [])
+
+
+def test_compiled_modules_of_the_other_flavour_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = f"modules-535-prop-{KERNEL}"
+    monkeypatch.setattr(FakeApt, "policy", policy(libcuda1=["535.10-1"], **{other: ["6.1"]}))
+    there = node(gpus=(H100,), libcuda1="535.10-1", **{MODULE: "6.1", NEXT_MODULE: "6.1"})
+    planned = plan(request(system=UBUNTU, flavour="proprietary", version="535.10"), there)
+    assert (planned["packages"], planned["remove"]) == (["libcuda1=535.10-1", other], sorted([MODULE, NEXT_MODULE]))
+
+
+def test_a_journal_that_dpkg_left_is_an_interruption_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The list says nothing of it, and apt would only say that dpkg has to be called first."""
+    monkeypatch.setattr(planning, "look", lambda *_: node())
+    monkeypatch.setattr(planning, "output", lambda *_: "libcuda1 535.20-1 amd64 ii \n")
+    updates = tmp_path / "var/lib/dpkg/updates"
+    updates.mkdir(parents=True)
+    (updates / "tmp.i").touch()
+    assert answer(request(), tmp_path, lambda _: b"")["interrupted"] is False
+    (updates / "0003").touch()
+    assert answer(request(), tmp_path, lambda _: b"")["interrupted"] is True
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/var/tmp/x"), r"Found no space left .*\. Expected some 500 MB free in /var/tmp"),
+        (
+            shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+            r"Found no space left .* Next step: free what `df -h /var/tmp`",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "dpkg-query"),
+            r"Found that the node cannot be looked at .*dpkg-query.*\. Expected",
+        ),
+    ],
+)
+def test_a_node_that_cannot_be_looked_at_says_what_to_do(monkeypatch: pytest.MonkeyPatch, error: OSError, said: str) -> None:
+    def output(*_: str) -> str:
+        raise error
+
+    monkeypatch.setattr(planning, "output", output)
+    assert re.match(said, answer(request(), Path("/nowhere"), lambda _: b"")["error"])
+
+
+def test_a_command_that_does_not_end_is_refused() -> None:
+    with pytest.raises(Refusal, match=r"Found that `sleep 9` did not end within 0 s\. Expected an answer\. Next step: "):
+        local.run("sleep", "9", timeout=0.1)
+
+
+def test_the_copy_of_apts_lists_is_not_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr(FakeApt, "__init__", lambda _self, root: seen.append(root))
+    plan(request(), node())
+    assert seen[0].parent == Path("/var/tmp")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+from http.client import IncompleteRead
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             gpg(home, "--passphrase", "", "--quick-generate-key", name, kind, "sign", "never")
             listed = gpg(home, "--with-colons", "--list-keys", name).decode()
             fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:"))
+            gpg(home, "--passphrase", "", "--quick-add-key", fingerprint, kind, "sign", "never")  # a subkey, which is no other key
             made[fingerprint] = gpg(home, "--export", name)
         made["both, armoured"] = gpg(home, "--armor", "--export")
     finally:
@@ -76,12 +79,42 @@ def test_another_key_is_refused(keys: dict[str, bytes]) -> None:
         Repository(URL, f"{URL}/key.pub", fingerprint).key(lambda _: b"<html>")
 
 
-def test_an_address_that_does_not_answer_is_said() -> None:
-    def fetch(_: str) -> bytes:
-        raise OSError("Connection refused")
+def test_another_key_beside_it_is_refused(keys: dict[str, bytes]) -> None:
+    """dnf would take the packages that the other one has signed."""
+    fingerprint, other = list(keys)[:2]
+    wanted = Repository(URL, f"{URL}/key.pub", fingerprint)
+    expected = rf"Found the keys {fingerprint} and {other} in one file at {URL}/key\.pub\. Expected the key {fingerprint} alone\."
+    for both in (keys["both, armoured"], keys[fingerprint] + keys[other]):
+        with pytest.raises(Refusal, match=expected):
+            wanted.key(lambda _, content=both: content)
+    with pytest.raises(Refusal, match="Found no key"):
+        wanted.key(
+            lambda _: keys["both, armoured"] + b"-----BEGIN PGP PUBLIC KEY BLOCK----- \n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n"
+        )
+    # A primary key's packet of version 6, as RFC 9580 has it.
+    with pytest.raises(Refusal, match=rf"Found the keys {fingerprint} and of version 6 in one file"):
+        wanted.key(lambda _: keys[fingerprint] + b"\xc6\x02\x06\x00")
 
-    with pytest.raises(Refusal, match=rf"Found that {URL}/key\.pub cannot be fetched \(Connection refused\)"):
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("Connection refused"), "Connection refused"),
+        (IncompleteRead(b"12", 100), "IncompleteRead(2 bytes read, 100 more expected)"),
+        (ValueError("unknown url type: 'mirror'"), "unknown url type: 'mirror'"),
+    ],
+)
+def test_an_address_that_does_not_answer_is_said(error: Exception, said: str) -> None:
+    def fetch(_: str) -> bytes:
+        raise error
+
+    with pytest.raises(Refusal, match=re.escape(f"Found that {URL}/key.pub cannot be fetched ({said}). Expected")):
         Repository(URL, f"{URL}/key.pub", "00").key(fetch)
+
+
+def test_a_mirrors_password_is_not_said() -> None:
+    with pytest.raises(Refusal, match=r"Found no key at https://mirror\.example/key\.pub\."):
+        Repository(URL, "https://joe:p@ss@mirror.example/key.pub", "00").key(lambda _: b"")
 
 
 OURS = Repository(URL, f"{URL}/3bf863cc.pub", "EB693B3035CD5710E231E123A4B469963BF863CC")
@@ -99,6 +132,7 @@ def test_only_what_this_key_has_signed_is_accepted() -> None:
         ("/etc/apt/sources.list.d/cuda.list", f"deb [signed-by=/usr/share/keyrings/cuda-archive-keyring.gpg] {URL} /\n", True),
         ("/etc/apt/sources.list.d/cuda.list", "deb http://mirror.example/nvidia/compute/cuda/repos/debian12/x86_64/ /\n", True),
         ("/etc/apt/sources.list.d/cuda.sources", f"Types: deb\nURIs: {URL}/\nSuites: /\n", True),
+        ("/etc/apt/sources.list.d/cuda.list", f"deb {URL.replace('://', '://joe:secret@')}/ /\n", True),
         ("/etc/apt/sources.list.d/cuda.list", f"# deb {URL}/ /\n", False),
         ("/etc/apt/sources.list.d/cuda.sources", f"Enabled: no\nTypes: deb\nURIs: {URL}/\nSuites: /\n", False),
         ("/etc/apt/sources.list.d/cuda.list", f"deb {URL.replace('debian12', 'wsl-ubuntu')}/ /\n", False),

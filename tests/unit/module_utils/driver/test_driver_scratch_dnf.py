@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import scratch_dnf
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.refusal import Refusal
 from ansible_collections.gpu.fleet.plugins.module_utils.driver.scratch_dnf import ScratchDnf
+from ansible_collections.gpu.fleet.plugins.module_utils.driver.strangers import Own
 
 STREAMS = (Path(__file__).parent / "captured" / "dnf-4.14.0-module-list.txt").read_text(encoding="utf-8")
 
@@ -97,4 +98,4 @@ def test_locks_of_the_copy_are_its_own(dnf: ScratchDnf) -> None:
 def test_a_transaction_that_removes_strangers_is_refused(dnf: ScratchDnf, commands: Recorder) -> None:
     commands.answers["dnf install"] = "Removing dependent packages:\n slurm  x86_64 24-1.el9 @system 5 k\n\nOperation aborted.\n"
     with pytest.raises(Refusal, match="would remove slurm"):
-        dnf.simulate(["libnvidia-ml-3:580.9-1.el9.x86_64"])
+        dnf.simulate(["libnvidia-ml-3:580.9-1.el9.x86_64"], Own([], {}))

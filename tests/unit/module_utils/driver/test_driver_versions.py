@@ -131,14 +131,21 @@ def test_of_two_packagings_of_a_driver_the_newer_is_taken() -> None:
 
 
 def test_installed_and_held_as_dpkg_lists_it() -> None:
-    installed = parse_dpkg((CAPTURED / "dpkg-1.21.23-list.txt").read_text(encoding="utf-8"))
+    installed = parse_dpkg((CAPTURED / "dpkg-1.21.23-list.txt").read_text(encoding="utf-8"), "amd64")
     assert installed["nvidia-smi"] == Installed("535.261.03-1", held=True)
     assert installed["nvidia-support"].held is False
 
 
-@pytest.mark.parametrize("line", ["libgl1  un ", "nvidia-smi 535.1-1 iF ", "nvidia-smi 535.1-1 rc ", "nvidia-smi 535.1-1 hU"])
+@pytest.mark.parametrize("line", ["libgl1   un ", *(f"nvidia-smi 535.1-1 amd64 {status}" for status in ("iF ", "rc ", "hU"))])
 def test_half_installed_is_not_installed(line: str) -> None:
-    assert parse_dpkg(line + "\n") == {}
+    assert parse_dpkg(line + "\n", "amd64") == {}
+
+
+def test_a_library_of_another_architecture_is_not_taken_for_the_nodes_own() -> None:
+    """Without a hold it hid the one that is held, and the node was never as it should be."""
+    lines = "libcuda1 535.1-1 amd64 hi \nlibcuda1 535.2-1 i386 ii \nnvidia-kernel-common 20220217+3 all ii \nlibgl1 1 i386 ii \n"
+    there = parse_dpkg(lines, "amd64")
+    assert there == {"libcuda1": Installed("535.1-1", held=True), "nvidia-kernel-common": Installed("20220217+3", held=False)}
 
 
 def installed(**versions: str) -> dict[str, Installed]:
@@ -211,4 +218,4 @@ def test_the_branch_that_a_node_has(packages: dict[str, str], branch: str) -> No
 
 @pytest.mark.parametrize(("status", "half"), [("ii ", False), ("hi ", False), ("rc ", False), ("iU ", True), ("iF ", True), ("hiR", False)])
 def test_a_dpkg_that_was_stopped_is_seen(status: str, *, half: bool) -> None:
-    assert interrupted(f"bash 5.2 ii \nlibcuda1 535.1-1 {status}\n") is half
+    assert interrupted(f"bash 5.2 amd64 ii \nlibcuda1 535.1-1 amd64 {status}\n") is half

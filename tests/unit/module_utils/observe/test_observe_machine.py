@@ -146,7 +146,15 @@ def test_a_reboot_that_packages_ask_for(tmp_path: Path) -> None:
     assert pending_reboot.observe(tmp_path, "6.8.0-45-generic").value.packages == ("libc6", "linux-base")
 
 
-@pytest.mark.parametrize("module", ["updates/dkms/nvidia-uvm.ko.zst", "updates/dkms/nvidia-current-uvm.ko.xz", "extra/nvidia-uvm.ko"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "updates/dkms/nvidia-uvm.ko.zst",
+        "updates/dkms/nvidia-current-uvm.ko.xz",
+        "updates/dkms/nvidia-current-open-uvm.ko",
+        "extra/nvidia-uvm.ko",
+    ],
+)
 def test_a_newer_kernel_without_the_module(tmp_path: Path, module: str) -> None:
     def kernel(name: str, *, has: bool, boots: bool = True) -> None:
         put(tmp_path, f"lib/modules/{name}/modules.dep", DEP + (f"{module}: {module.replace('-uvm', '')}\n" if has else ""))
