@@ -67,14 +67,9 @@ def _give_users(placed: Sequence[dict[str, Any]], node: Mapping[str, Any]) -> No
 
 def _give_ports(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], problems: list[str]) -> None:
     own = {int(claim[key]) for claim in node["claims"].values() for key in PORTS}
-    taken = {port for _, port in node["listening"] if port not in own} | {int(w[key]) for w in placed for key in PORTS if w[key] != "auto"}
-    # First those that have one already, so that a newcomer takes none of theirs.
-    for key in PORTS:
-        for workspace in placed:
-            had = node["claims"].get(workspace["name"], {}).get(key)
-            if workspace[key] == "auto" and had and int(had) not in taken:
-                workspace[key] = int(had)
-                taken.add(int(had))
+    named = [(w, key, int(w[key])) for w in placed for key in PORTS if w[key] != "auto"]
+    taken = {port for _, port in node["listening"] if port not in own} | {port for _, _, port in named}
+    _keep_ports(placed, node, named, taken, problems)
     for key, first in _FIRST.items():
         for workspace in placed:
             if workspace[key] != "auto":
@@ -85,6 +80,33 @@ def _give_ports(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], probl
                 continue
             workspace[key] = port
             taken.add(port)
+
+
+def _keep_ports(
+    placed: Sequence[dict[str, Any]],
+    node: Mapping[str, Any],
+    named: Sequence[tuple[Mapping[str, Any], str, int]],
+    taken: set[int],
+    problems: list[str],
+) -> None:
+    """Leave each the ports that it has. Who names one of them is refused: another port is a restart, which ends kernels."""
+    kept: set[int] = set()
+    for key, address in PORTS.items():
+        for workspace in placed:
+            had = int(node["claims"].get(workspace["name"], {}).get(key) or 0)
+            if workspace[key] != "auto" or not had or had in kept:
+                continue
+            claims = [(w, k) for w, k, port in named if port == had and (w is workspace or overlap(w[PORTS[k]], workspace[address]))]
+            others = [f"{w['name']} ({k})" for w, k in claims if w is not workspace]
+            if others:
+                problems.append(
+                    f"found port {had} for {', '.join(others)}, which {workspace['name']} has as {key}: auto, "
+                    f"expected one that nobody has; say another one, or auto, or give {workspace['name']} another one first"
+                )
+            elif not claims:
+                workspace[key] = had
+                kept.add(had)
+    taken |= kept
 
 
 def _ports_in_use(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> Iterator[str]:
@@ -130,33 +152,53 @@ def _give_gpus(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], proble
         shared = sorted({d.name for d in given[a["name"]] for e in given[b["name"]] if d.overlaps(e)})
         if shared and (a["exclusive"] or b["exclusive"]):
             problems.append(shared_gpus(a, b, shared))
+    counted = [workspace for workspace in placed if isinstance(workspace["gpus"], int)]
     had = {name: claim.get("gpus", []) for name, claim in node["claims"].items() if name in {workspace["name"] for workspace in placed}}
-    for workspace in placed:
-        if isinstance(workspace["gpus"], int):
-            _give_count(workspace, devices, given, had, problems)
+    # All keep what they have before one is given more, or a newcomer would take it.
+    named = dict(given)
+    for workspace in counted:
+        given[workspace["name"]] = _kept(workspace, devices, had.get(workspace["name"], []), named, problems)
+    for workspace in counted:
+        _give_count(workspace, devices, given, {uuid for uuids in had.values() for uuid in uuids}, problems)
     for workspace in placed:
         workspace["gpu_uuids"] = [device.uuid for device in given.get(workspace["name"], [])]
 
 
-def _give_count(
-    workspace: dict[str, Any],
+def _kept(
+    workspace: Mapping[str, Any],
     devices: Sequence[Device],
-    given: dict[str, list[Device]],
-    had: Mapping[str, Sequence[str]],
+    had: Sequence[str],
+    named: Mapping[str, Sequence[Device]],
     problems: list[str],
+) -> list[Device]:
+    """Return which of its GPUs a workspace keeps. Who names one of them is refused: other GPUs are a restart, which ends kernels."""
+    name, count = workspace["name"], workspace["gpus"]
+    mine = [device for device in devices if device.uuid == device.gpu and device.uuid in had]
+    lost = {device.name: other for device in mine for other, theirs in named.items() if any(device.overlaps(their) for their in theirs)}
+    kept = [device for device in mine if device.name not in lost][:count]
+    if len(kept) < min(count, len(mine)):
+        problems.append(
+            f"found GPU {', '.join(lost)} for {', '.join(sorted(set(lost.values())))}, which {name} has by count (gpus: {count}), "
+            f"expected GPUs that nobody has by count; say others, or a count, or give {name} others first by gpus: [...]"
+        )
+    return kept
+
+
+def _give_count(
+    workspace: dict[str, Any], devices: Sequence[Device], given: dict[str, list[Device]], had: set[str], problems: list[str]
 ) -> None:
-    """Give a number of whole GPUs that nobody else has: first those that it had, last those that others had."""
+    """Give a number of whole GPUs that nobody else has: first those that it kept, last those that others had."""
     name, count = workspace["name"], workspace["gpus"]
     taken = [device for others in given.values() for device in others]
-    others_had = {uuid for other, uuids in had.items() if other != name for uuid in uuids}
     free = [device for device in devices if device.uuid == device.gpu and not any(device.overlaps(other) for other in taken)]
-    free.sort(key=lambda device: (device.uuid not in had.get(name, ()), device.uuid in others_had))
-    if len(free) < count:
+    free.sort(key=lambda device: device.uuid in had)
+    mine = (given[name] + free)[:count]
+    if len(mine) < count:
         problems.append(
-            f"workspace {name}: found {len(free)} GPUs that no other workspace has, expected {count}; "
+            f"workspace {name}: found {len(mine)} GPUs that no other workspace has, expected {count}; "
             "a workspace with gpus: all, which is the default, has every one"
         )
-    given[name] = sorted(free[:count], key=devices.index)
+    given[name] = sorted(mine, key=devices.index)
     workspace["gpus"] = [device.name for device in given[name]]
 
 

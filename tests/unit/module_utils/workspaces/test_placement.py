@@ -52,6 +52,48 @@ def test_a_workspace_keeps_its_gpus() -> None:
     assert (alice["gpu_uuids"], alice["jupyter_port"], alice["ssh_port"]) == (["GPU-00000002", "GPU-00000003"], 8900, 2300)
 
 
+def has(place: int, *gpus: int) -> dict[str, Any]:
+    return {"gpus": [f"GPU-{index:08x}" for index in gpus], "jupyter_port": 8888 + place, "ssh_port": 2222 + place}
+
+
+BOB_HAS = {"alice": has(0), "bob": has(1, 0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("newcomer", "says"),
+    [
+        ({"gpus": ["0"]}, "found GPU 0 for carol, which bob has by count (gpus: 2), expected GPUs that nobody has by count"),
+        ({"gpus": ["GPU-00000001"]}, "found GPU 1 for carol, which bob has by count"),
+        ({"gpus": [], "ssh_port": 2222}, "found port 2222 for carol (ssh_port), which alice has as ssh_port: auto"),
+        ({"gpus": [], "jupyter_port": 2222}, "found port 2222 for carol (jupyter_port), which alice has as ssh_port: auto"),
+    ],
+)
+def test_a_newcomer_may_not_name_what_another_has(newcomer: dict[str, Any], says: str) -> None:
+    """It would have to be restarted, and its kernels would end."""
+    wanted = entries({"gpus": []}, {"gpus": 2}, newcomer)
+    with pytest.raises(ValueError, match="Nothing was changed") as refused:
+        place(wanted, node(claims=BOB_HAS), 0)
+    assert says in str(refused.value)
+
+
+def test_a_newcomer_by_count_named_first_leaves_everybody_what_they_have() -> None:
+    """Also where somebody's count has become smaller, so that all GPUs are had."""
+    claims = {"bob": has(1, 0, 1), "carol": has(2, 2, 3)}
+    placed = place(entries({"gpus": 1}, {"gpus": 2}, {"gpus": 1}), node(claims=claims), 0)
+    assert [w["gpus"] for w in placed] == [["3"], ["0", "1"], ["2"]]
+
+
+def test_a_smaller_count_gives_one_back() -> None:
+    placed = place(entries({"gpus": []}, {"gpus": 1}, {"gpus": ["0"]}), node(claims=BOB_HAS), 0)
+    assert [w["gpus"] for w in placed] == [[], ["1"], ["0"]]
+
+
+def test_a_port_on_another_address_is_another() -> None:
+    wanted = entries({"ssh_bind_address": "10.0.0.1"}, {"ssh_bind_address": "10.0.0.2", "ssh_port": 2222, "gpus": []})
+    alice, bob = place(wanted, node(claims=BOB_HAS), 0)
+    assert (alice["ssh_port"], bob["ssh_port"]) == (2222, 2222)
+
+
 @pytest.mark.parametrize(
     ("changes", "seen", "says"),
     [
