@@ -3,7 +3,8 @@
 What a node has (`node`, seen by roles/jupyter/files/look.py):
 
   gpus        list of {index, uuid, mig: [{index, uuid}]}; empty where the node's GPUs could not be listed
-  claims      what the workspaces that are there have: {name: {gpus: [uuid], jupyter_port, ssh_port, uid, gid}}
+  claims      what the workspaces that are there have: {name: {gpus: [uuid], jupyter_port, ssh_port}}
+  leaving     names of workspaces that are there and leave in this run, so that what they have is free
   listening   [[address, port]] of all that listens on TCP, the workspaces that are there included
   users       {login name: [uid, gid]} of those that workspaces are for
   missing     paths that workspaces name and that are not there, or did not answer
@@ -66,7 +67,7 @@ def _give_users(placed: Sequence[dict[str, Any]], node: Mapping[str, Any]) -> No
 
 
 def _give_ports(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], problems: list[str]) -> None:
-    own = {int(claim[key]) for claim in node["claims"].values() for key in PORTS}
+    own = _own_ports(placed, node)
     named = [(w, key, int(w[key])) for w in placed for key in PORTS if w[key] != "auto"]
     taken = {port for _, port in node["listening"] if port not in own} | {port for _, _, port in named}
     _keep_ports(placed, node, named, taken, problems)
@@ -109,8 +110,14 @@ def _keep_ports(
     taken |= kept
 
 
+def _own_ports(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> set[int]:
+    """Return the ports that listen for workspaces of the list, or for those that leave in this run. Others' are in use."""
+    names = {workspace["name"] for workspace in placed} | set(node["leaving"])
+    return {int(claim[key]) for name, claim in node["claims"].items() if name in names for key in PORTS}
+
+
 def _ports_in_use(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> Iterator[str]:
-    own = {int(claim[key]) for claim in node["claims"].values() for key in PORTS}
+    own = _own_ports(placed, node)
     for workspace in placed:
         for key, address in PORTS.items():
             port = workspace[key]
@@ -153,7 +160,7 @@ def _give_gpus(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], proble
         if shared and (a["exclusive"] or b["exclusive"]):
             problems.append(shared_gpus(a, b, shared))
     counted = [workspace for workspace in placed if isinstance(workspace["gpus"], int)]
-    had = {name: claim.get("gpus", []) for name, claim in node["claims"].items() if name in {workspace["name"] for workspace in placed}}
+    had = {name: claim.get("gpus", []) for name, claim in node["claims"].items() if name not in node["leaving"]}
     # All keep what they have before one is given more, or a newcomer would take it.
     named = dict(given)
     for workspace in counted:

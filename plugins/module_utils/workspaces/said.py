@@ -42,15 +42,17 @@ def entries(
     `in_inventory` are names of workspaces that the inventory has: these can be woken. `keys` are those of the file that was said, or else
     the caller's. `uid` is the caller's where the workspace is for the caller. Raises ValueError with every word that cannot be meant.
     """
-    problems = [*unknown(said), *_of_inventory(said, in_inventory)]
     name, is_absent = said["name"], said.get("state") == "absent"
     former = next((dict(entry) for entry in added if entry["name"] == name), None)
+    problems = [*unknown(said), *(_of_inventory(said, former) if name in in_inventory else ())]
     if not (is_absent or keys) and name not in in_inventory and (former is None or "keys" in said):
         problems.append("found no public key, expected one to log in with. Next: -e keys=~/.ssh/id_ed25519.pub")
     if problems:
         raise ValueError(f"{'; '.join(problems)}. Nothing was changed")
     others = [dict(entry) for entry in added if entry["name"] != name]
-    return others if is_absent or name in in_inventory else [*others, _entry(said, keys, former, uid)]
+    if not is_absent and name not in in_inventory:
+        others.append(_entry(said, keys, former, uid))
+    return sorted(others, key=lambda entry: str(entry["name"]))
 
 
 def _entry(said: Mapping[str, Any], keys: Sequence[str], former: dict[str, Any] | None, uid: int | None) -> dict[str, Any]:
@@ -63,12 +65,13 @@ def _entry(said: Mapping[str, Any], keys: Sequence[str], former: dict[str, Any] 
     return {word: value for word, value in {**start, **given}.items() if value is not None}
 
 
-def _of_inventory(said: Mapping[str, Any], in_inventory: Sequence[str]) -> Iterator[str]:
+def _of_inventory(said: Mapping[str, Any], former: Mapping[str, Any] | None) -> Iterator[str]:
     """One of the inventory can be woken, and nothing else: what is said here would be undone by the next run of site.yml."""
     more = sorted(word for word in said if word in WORDS and word not in ADDRESS)
-    if said.get("state") == "absent":
+    # What was written down before the inventory had one of that name can be forgotten.
+    if said.get("state") == "absent" and former is None:
         more.append("state=absent")
-    if said["name"] in in_inventory and more:
+    if more:
         yield (
             f"found {', '.join(more)} for {said['name']}, which jupyter_workspaces of the inventory has, "
             "expected its name alone, which wakes it. Next: change it there and run site.yml, or take another name"

@@ -3,7 +3,7 @@
 Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `data`: what the inventory's workspaces name)
 
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
-`containers` (name and workspace), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
+`containers` (name, workspace and image), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
 and what module_utils/workspaces/placement.py describes: `gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`.
 Nothing is changed; what cannot be read is left out.
 """
@@ -137,12 +137,18 @@ def look(asked: dict) -> dict:
     files = [*units, *DIRECTORY.glob("*/*")]
     names = [path.name for path in units]
     rows = run(
-        "docker", "ps", "--all", "--filter", "label=gpu.fleet.workspace", "--format", '["{{.Names}}", "{{.Label "gpu.fleet.workspace"}}"]'
+        "docker",
+        "ps",
+        "--all",
+        "--filter",
+        "label=gpu.fleet.workspace",
+        "--format",
+        '["{{.Names}}", "{{.Label "gpu.fleet.workspace"}}", "{{.Image}}"]',
     )
     return {
         "units": parse_units(run("systemctl", "show", "--property=Id,ActiveState,UnitFileState,ExecMainStatus", *names)) if names else {},
         "files": {str(path): fingerprint(path) for path in files if path.is_file()},
-        "containers": [{"name": name, "workspace": workspace} for name, workspace in parse_rows(rows)],
+        "containers": [{"name": name, "workspace": workspace, "image": image} for name, workspace, image in parse_rows(rows)],
         "hub": Path("/etc/systemd/system/jupyterhub.service").exists(),
         "docker": json.loads(run("docker", "info", "--format", "{{json .}}") or "{}"),
         "gpus": parse_gpus(run("nvidia-smi", "-L")),

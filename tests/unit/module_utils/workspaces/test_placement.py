@@ -19,7 +19,7 @@ def gpu(index: int, *mig: str) -> dict[str, Any]:
 
 
 def node(**changes: Any) -> dict[str, Any]:
-    empty = {"claims": {}, "listening": [], "users": {}, "missing": [], "free_bytes": {}}
+    empty = {"claims": {}, "leaving": [], "listening": [], "users": {}, "missing": [], "free_bytes": {}}
     return {"gpus": [gpu(index) for index in range(4)], **empty, **changes}
 
 

@@ -48,6 +48,8 @@ def test_one_of_the_inventory_can_be_woken_and_not_changed() -> None:
             AnsibleFilterError, match=rf"found {found} for bob, which jupyter_workspaces of the inventory has, .*Nothing was"
         ):
             said(words, in_inventory=("bob",))
+    # Written down before the inventory had it: forgotten when asked.
+    assert said({"state": "absent"}, ALICE, BOB, in_inventory=("bob",), keys=()) == [ALICE]
 
 
 @pytest.mark.parametrize(

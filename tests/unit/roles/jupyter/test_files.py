@@ -161,7 +161,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 def one(port: int, **changes: Any) -> dict:
     places = {"bind_address": "127.0.0.1", "jupyter_port": port, "ssh_bind_address": "0.0.0.0", "ssh_port": port}
-    return {"name": "alice", "base_url": "/alice/", "secret": "right", "data": "/nowhere", **places, **changes}
+    return {"name": "alice", "base_url": "/alice/", "secret": "right", "data": "/nowhere", "required": True, **places, **changes}
 
 
 def test_jupyter_is_well_when_only_the_secret_opens_it(server: ThreadingHTTPServer) -> None:
@@ -196,6 +196,14 @@ def test_a_workspace_that_does_not_answer_fails_within_its_time(capsys: pytest.C
     said = capsys.readouterr().out
     assert said.startswith("workspace nobody: Jupyter on 127.0.0.1:1: found ")
     assert "Next: journalctl -u jupyter-workspace-nobody" in said
+
+
+def test_others_are_told_and_not_waited_for(capsys: pytest.CaptureFixture) -> None:
+    assert health.main(60, [one(1, name="other", required=False)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["host_keys"] == {"other": ""}
+    assert said["others"][0].startswith("workspace other: Jupyter on 127.0.0.1:1: found ")
+    assert said["others"][0].endswith("Next: journalctl -u jupyter-workspace-other on the node")
 
 
 def test_no_workspaces_are_well() -> None:
