@@ -4,7 +4,7 @@ Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `da
 
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
 `containers` (name, workspace and image), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
-and what module_utils/workspaces/placement.py describes: `gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`.
+and what module_utils/workspaces/placement.py describes: `gpus`, `no_gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`.
 Nothing is changed; what cannot be read is left out.
 """
 
@@ -35,6 +35,17 @@ def run(*command: str, timeout_s: float = 60) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
+
+
+def gpu_list() -> tuple:
+    """Return what `nvidia-smi -L` lists, and why there is none."""
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=60)  # noqa: S607
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return [], f"nvidia-smi -L: {problem}"
+    gpus = parse_gpus(done.stdout) if done.returncode == 0 else []
+    said = " ".join((done.stdout + done.stderr).split())
+    return gpus, "" if gpus else f"nvidia-smi -L ended with status {done.returncode}: {said or 'nothing said'}"
 
 
 def parse_units(text: str) -> dict:
@@ -136,6 +147,7 @@ def look(asked: dict) -> dict:
     units = sorted(Path("/etc/systemd/system").glob("jupyter-workspace-*.service"))
     files = [*units, *DIRECTORY.glob("*/*")]
     names = [path.name for path in units]
+    gpus, no_gpus = gpu_list()
     rows = run(
         "docker",
         "ps",
@@ -151,7 +163,8 @@ def look(asked: dict) -> dict:
         "containers": [{"name": name, "workspace": workspace, "image": image} for name, workspace, image in parse_rows(rows)],
         "hub": Path("/etc/systemd/system/jupyterhub.service").exists(),
         "docker": json.loads(run("docker", "info", "--format", "{{json .}}") or "{}"),
-        "gpus": parse_gpus(run("nvidia-smi", "-L")),
+        "gpus": gpus,
+        "no_gpus": no_gpus,
         "claims": claims(),
         "listening": parse_listening(read(Path("/proc/net/tcp"))) + parse_listening(read(Path("/proc/net/tcp6"))),
         "users": users(asked["users"]),

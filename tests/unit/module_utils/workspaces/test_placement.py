@@ -19,7 +19,7 @@ def gpu(index: int, *mig: str) -> dict[str, Any]:
 
 
 def node(**changes: Any) -> dict[str, Any]:
-    empty = {"claims": {}, "leaving": [], "listening": [], "users": {}, "missing": [], "free_bytes": {}}
+    empty = {"no_gpus": "", "claims": {}, "leaving": [], "listening": [], "users": {}, "missing": [], "free_bytes": {}}
     return {"gpus": [gpu(index) for index in range(4)], **empty, **changes}
 
 
@@ -97,8 +97,16 @@ def test_a_port_on_another_address_is_another() -> None:
 @pytest.mark.parametrize(
     ("changes", "seen", "says"),
     [
-        ([{"gpus": 5}], {}, "found 4 GPUs that no other workspace has, expected 5"),
-        ([{"gpus": "all"}, {"gpus": 1}], {}, "workspace bob: found 0 GPUs that no other workspace has, expected 1"),
+        ([{"gpus": 5}], {}, "found 4 whole GPUs that no other workspace has, expected 5"),
+        ([{"gpus": "all"}, {"gpus": 1}], {}, "workspace bob: found 0 whole GPUs that no other workspace has, expected 1"),
+        ([{"gpus": ["1", "GPU-00000001"]}], {}, "found GPU 1 (GPU-00000001) and 1 (GPU-00000001), which are or share one"),
+        (
+            [{"gpus": ["0"]}],
+            {"gpus": [gpu(0, "MIG-aaaaaaaa")]},
+            "found GPU 0, which is in parts (MIG), expected one that is whole, or some of 0:0",
+        ),
+        ([{"gpus": ["0:0", "MIG-aaaaaaaa"]}], {"gpus": [gpu(0, "MIG-aaaaaaaa")]}, "expected each once"),
+        ([{"gpus": 1}], {"gpus": [gpu(0, "MIG-aaaaaaaa", "MIG-bbbbbbbb")]}, "found 0 whole GPUs that no other workspace has, expected 1"),
         ([{"gpus": [7]}], {}, "workspace alice: found no GPU 7 on the node"),
         ([{"gpus": [0], "exclusive": True}, {"gpus": ["GPU-00000000"]}], {}, "found gpus 0 for alice, which is exclusive, and for bob"),
         ([{"gpus": ["0"]}, {"gpus": ["0:0"], "exclusive": True}], {"gpus": [gpu(0, "MIG-aaaaaaaa")]}, "for bob, which is exclusive"),
@@ -140,9 +148,21 @@ def test_a_user_that_the_node_knows_keeps_its_numbers() -> None:
     assert [(w["uid"], w["gid"]) for w in (alice, bob, carol)] == [(1234, 100), (1000, 1000), (5000, 5000)]
 
 
-def test_a_node_whose_gpus_could_not_be_listed_is_not_judged_by_them() -> None:
-    (alice,) = place(entries({"gpus": [0, 1], "exclusive": True}), node(gpus=[]), 0)
-    assert alice["gpus"] == [0, 1]
+@pytest.mark.parametrize("wanted", [{"gpus": [0, 1]}, {"gpus": 1}, {"gpus": "all", "exclusive": True}])
+def test_gpus_that_could_not_be_listed_are_not_given_out(wanted: dict[str, Any]) -> None:
+    """Whether an index and a UUID are one GPU would not be seen."""
+    seen = node(gpus=[], no_gpus="nvidia-smi -L ended with status 9: no driver")
+    with pytest.raises(
+        ValueError, match=r"found no list of the node's GPUs to give some of \(nvidia-smi -L ended with status 9: no driver\)"
+    ):
+        place(entries(wanted), seen, 0)
+    # In check mode there may be no driver yet.
+    assert len(place(entries(wanted), node(gpus=[]), 0)) == 1
+
+
+def test_who_needs_no_list_of_gpus_keeps_what_was_written_down() -> None:
+    alice, bob = place(entries({}, {"gpus": []}), node(gpus=[], no_gpus="no driver", claims={"alice": has(0, 1)}), 0)
+    assert (alice["gpu_uuids"], bob["gpu_uuids"]) == (["GPU-00000001"], [])
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=4), st.lists(st.integers(1, 3), min_size=1, max_size=4))

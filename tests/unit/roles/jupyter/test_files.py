@@ -132,8 +132,26 @@ def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("users") == {"root": [0, 0]}
     assert all(isinstance(port, int) for _, port in seen.pop("listening"))
+    assert seen.pop("no_gpus").startswith("nvidia-smi -L: ")
     nothing = {"units": {}, "files": {}, "containers": [], "docker": {}, "gpus": [], "claims": {}, "missing": [], "free_bytes": {}}
     assert seen == {**nothing, "hub": False}
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        ("echo 'GPU 0: NVIDIA H100 (UUID: GPU-aaaaaaaa)'", ""),
+        ("echo Driver/library version mismatch; exit 18", "nvidia-smi -L ended with status 18: Driver/library version mismatch"),
+        ("echo No devices found.", "nvidia-smi -L ended with status 0: No devices found."),
+    ],
+)
+def test_why_no_gpus_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, why: str) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{says}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    gpus, found = look.gpu_list()
+    assert (found, bool(gpus)) == (why, not why)
 
 
 class Jupyter(BaseHTTPRequestHandler):
