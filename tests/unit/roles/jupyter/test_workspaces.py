@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible_collections.gpu.fleet.plugins.filter.unclaimed_data import unclaimed_data
 from ansible_collections.gpu.fleet.plugins.filter.workspaces import workspaces
 
 PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0.0.1", "ssh_bind_address": "0.0.0.0", "shm_size": "8g"}
@@ -121,7 +122,11 @@ def test_mistakes(changes: dict, says: str) -> None:
         ({"jupyter_port": 2222, "ssh_port": 1}, "found port 2222 for alice (ssh_port) and for bob (jupyter_port)"),
         ({"jupyter_port": 8888, "bind_address": "0.0.0.0"}, "found port 8888"),
         ({"gpus": "all", "exclusive": True}, "found gpus all for bob, which is exclusive, and for alice"),
-        ({"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice"}, "found data /srv/workspaces/alice 2 times"),
+        (
+            {"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice"},
+            "found data /srv/workspaces/alice for alice and /srv/workspaces/alice",
+        ),
+        ({"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice/home"}, "expected each to have its own, outside of the other's"),
     ],
 )
 def test_conflicting_claims(second: dict, says: str) -> None:
@@ -148,3 +153,23 @@ def test_a_key_is_not_repeated_in_full() -> None:
     with pytest.raises(AnsibleFilterError) as refusal:
         complete(entry(authorized_keys=[secret]))
     assert "b3BlbnNzaC1rZXk" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "removed"),
+    [
+        ([], ["/srv/w/a"]),
+        ([entry(name="ab", data="/srv/w/ab")], ["/srv/w/a"]),
+        # Renamed, with the same data.
+        ([entry(name="b", data="/srv/w/a")], []),
+        ([entry(name="b", data="/srv/w/a/home")], []),
+        ([entry(name="b", data="/srv/w")], []),
+        ([entry(name="b", volumes=["/srv/w/a/home:/old"])], []),
+        ([entry(name="b", datasets=["/srv/w/a"])], []),
+    ],
+)
+def test_data_that_another_has_is_not_removed(remaining: list[dict], removed: list[str]) -> None:
+    claims = {"a": {"data": "/srv/w/a"}, "broken": {}}
+    assert unclaimed_data(claims, ["a", "broken", "unknown"], complete(*remaining)) == removed
+    # One that is there and does not leave, though the list has it not.
+    assert unclaimed_data({**claims, "stays": {"data": "/srv/w/a"}}, ["a"], complete(*remaining)) == []
