@@ -35,6 +35,25 @@ def test_what_is_left_out_is_filled_in() -> None:
     }
 
 
+def test_one_key_may_stand_alone() -> None:
+    assert complete(entry(authorized_keys=KEY)) == complete(entry())
+
+
+def test_what_is_harmless_is_let_through() -> None:
+    options = [
+        "--ulimit=memlock=-1",
+        "--init",
+        "--env=A=1",
+        "--device=/dev/infiniband",
+        "--device=/dev/infiniband/uverbs0",
+        "--network=fleet",
+    ]
+    (workspace,) = complete(
+        entry(options=options, data="/home/alice/workspace", datasets=["/usr/share/data"], volumes=["/scratch:/scratch"])
+    )
+    assert workspace["options"] == options
+
+
 def test_what_is_empty_is_left_out() -> None:
     """A specification hands over None for what an entry does not say."""
     assert complete(entry(memory=None, data=None, uid=None)) == complete(entry())
@@ -65,7 +84,14 @@ def test_two_that_get_along(second: dict) -> None:
         ({"name": "-x"}, "found name"),
         ({"user": "root"}, "found user 'root'"),
         ({"user": "a b"}, "found user 'a b'"),
+        ({"user": "nobody"}, "found user 'nobody'"),
+        ({"authorized_keys": {"alice": KEY}}, "found names with values as authorized_keys, expected a list"),
+        ({"authorized_keys": "nonsense"}, "found the key 'nonsense'..., expected a public key"),
+        ({"volumes": "/scratch:/scratch"}, "found a number or text as volumes, expected a list"),
+        ({"environment": "A=1"}, "found a number or text as environment, expected names with values"),
+        ({"exclusive": "maybe"}, "found a number or text as exclusive, expected true or false"),
         ({"uid": 0}, "found uid 0"),
+        ({"uid": "²"}, "found uid '²'"),
         ({"uid": True}, "found uid True"),
         ({"jupyter_port": 0}, "found jupyter_port 0"),
         ({"ssh_port": 65536}, "found ssh_port 65536"),
@@ -74,6 +100,29 @@ def test_two_that_get_along(second: dict) -> None:
         ({"data": "/"}, "found the path '/'"),
         ({"data": "/srv"}, "found the path '/srv'"),
         ({"data": "/srv/a:b"}, "found the path"),
+        ({"data": "/etc/ssh"}, "found the path '/etc/ssh', which is, lies in or holds /etc"),
+        ({"data": "/usr/local/alice"}, "lies in or holds /usr (the node's programs)"),
+        ({"data": "/var/lib"}, "holds /var/lib/docker"),
+        ({"data": "/srv/w/../../etc"}, "expected one without . and .."),
+        ({"datasets": ["/run/docker.sock"]}, "the engine's socket"),
+        ({"volumes": ["/run:/x"]}, "found the path '/run', which is, lies in or holds /run (the sockets of services"),
+        ({"volumes": ["/var/run/nvidia:/x:ro"]}, "lies in or holds /var/run"),
+        ({"volumes": ["/srv/../etc:/x"]}, "expected one without . and .."),
+        ({"volumes": ["/:/x"]}, "found the volume '/:/x'"),
+        ({"options": ["--privileged"]}, "found the option --privileged, expected none that gives a workspace privileges"),
+        ({"options": ["--cap-add=SYS_ADMIN"]}, "found the option --cap-add"),
+        ({"options": ["--network=host"]}, "found the option --network, expected none that gives a workspace the node's network"),
+        ({"options": ["--network=name=host"]}, "found the option --network"),
+        ({"options": ["--device=/dev/sda"]}, "found the option --device"),
+        ({"options": ["--device=/dev/infiniband/../sda"]}, "found the option --device"),
+        ({"options": ["--volume=/:/x"]}, "say volumes or datasets"),
+        (
+            {"options": ["--env=NVIDIA_VISIBLE_DEVICES=all"]},
+            "found the option --env, expected none that gives a workspace GPUs that others have",
+        ),
+        ({"options": ["--use-api-socket"]}, "found the option --use-api-socket"),
+        ({"options": ["-v/:/x"]}, "found the option '-v/:/x', expected --name, or --name=value in one word"),
+        ({"options": ["--pid", "host"]}, "found the option --pid"),
         ({"bind_address": "eth0"}, "found bind_address 'eth0'"),
         ({"gpus": "0"}, "found gpus '0'"),
         ({"gpus": True}, "found gpus True"),
