@@ -7,13 +7,16 @@ What a node has (`node`, seen by roles/jupyter/files/look.py):
   claims      what the workspaces that are there have: {name: {gpus: [uuid], jupyter_port, ssh_port}}
   leaving     names of workspaces that are there and leave in this run, so that what they have is free
   listening   [[address, port]] of all that listens on TCP, the workspaces that are there included
-  users       {login name: [uid, gid]} of those that workspaces are for
+  users       {login name: [uid, gid]} of those that workspaces are for and the node knows
+  numbers     uids of all accounts that the node knows
+  homes       {path of data: [uid, gid]} of the home directories that are there
   missing     paths that workspaces name and that are not there, or did not answer
   free_bytes  {path of data: bytes that are free there}
 """
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import devices, ports
@@ -22,8 +25,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.claims import
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# The user of a workspace whose login name the node does not know.
-_DEFAULT_UID = 1000
+# Numbers of users that neither the inventory nor the node knows, as the hub gives them: above those that a system gives to people.
+_FIRST_UID = 20001
 
 
 def place(workspaces: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smallest_free_bytes: int) -> list[dict[str, Any]]:
@@ -33,7 +36,7 @@ def place(workspaces: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smal
     """
     problems: list[str] = []
     placed = [{**workspace, "base_url": f"/{workspace['name']}/"} for workspace in workspaces]
-    _give_users(placed, node)
+    _give_users(placed, node, problems)
     ports.give(placed, node, problems)
     devices.give(placed, node, problems)
     problems += [*ports.in_use(placed, node), *clashes(placed), *_missing(placed, node), *_too_full(placed, node, smallest_free_bytes)]
@@ -42,11 +45,28 @@ def place(workspaces: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smal
     return placed
 
 
-def _give_users(placed: Sequence[dict[str, Any]], node: Mapping[str, Any]) -> None:
+def _give_users(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], problems: list[str]) -> None:
+    """Give each user a number that is nobody else's, and the same wherever the user is."""
+    # What root made is nobody's yet.
+    homes = {path: numbers for path, numbers in node["homes"].items() if 0 not in numbers}
+    said = {workspace["user"]: [workspace["uid"], None] for workspace in placed if workspace["uid"]}
+    had = {workspace["user"]: homes[workspace["data"]] for workspace in placed if workspace["data"] in homes}
+    hub = {path.rpartition("/")[2]: numbers for path, numbers in homes.items()}
+    taken = {int(uid) for uid, _ in (*said.values(), *homes.values(), *node["users"].values())} | set(node["numbers"])
+    free = (uid for uid in count(_FIRST_UID) if uid not in taken)
+    new: dict[str, Any] = {}
     for workspace in placed:
-        uid, gid = node["users"].get(workspace["user"], [_DEFAULT_UID, None])
+        user = workspace["user"]
+        known = (
+            node["users"].get(user)
+            or homes.get(workspace["data"])
+            or next((names[user] for names in (said, had, hub, new) if user in names), None)
+        )
+        uid, gid = known or new.setdefault(user, [next(free), None])
         workspace["uid"] = int(workspace["uid"] or uid)
         workspace["gid"] = int(workspace["gid"] or (gid if workspace["uid"] == uid and gid else workspace["uid"]))
+        if workspace["uid"] == 0:
+            problems.append(f"workspace {workspace['name']}: found that {user} is root by another name on the node, expected anybody else")
 
 
 def _missing(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> Iterator[str]:

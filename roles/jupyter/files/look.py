@@ -1,10 +1,12 @@
 """Print what there is of workspaces on this node, and what the node has for them, as one line of JSON.
 
-Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `data`: what the inventory's workspaces name)
+Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `data`: what the inventory's workspaces name,
+and `directory`, where data is)
 
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
 `containers` (name, workspace and image), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
-and what module_utils/workspaces/placement.py describes: `gpus`, `no_gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`.
+and what module_utils/workspaces/placement.py describes: `gpus`, `no_gpus`, `claims`, `listening`, `users`, `numbers`, `homes`, `missing`,
+`free_bytes`.
 Nothing is changed; what cannot be read is left out.
 """
 
@@ -118,6 +120,14 @@ def users(names: list) -> dict:
     return found
 
 
+def homes(directory: Path, data: list) -> dict:
+    """Return whose the home directories are that are there already, by the path of the data: those of nobody who is asked for, too."""
+    places = {*map(Path, data), *(path.parent for path in directory.glob("*/home"))}
+    return {
+        str(place): [found.st_uid, found.st_gid] for place in places if (place / "home").is_dir() for found in [(place / "home").stat()]
+    }
+
+
 def is_missing(path: str) -> bool:
     """Say whether a directory is not there. One on a server that does not answer would hold us for minutes, so another process asks."""
     return run("sh", "-c", '[ -e "$0" ] && echo yes', path, timeout_s=10) == ""
@@ -168,6 +178,8 @@ def look(asked: dict) -> dict:
         "claims": claims(),
         "listening": parse_listening(read(Path("/proc/net/tcp"))) + parse_listening(read(Path("/proc/net/tcp6"))),
         "users": users(asked["users"]),
+        "numbers": [account.pw_uid for account in pwd.getpwall()],
+        "homes": homes(Path(asked["directory"]), asked["data"]),
         "missing": [path for path in asked["paths"] if is_missing(path)],
         "free_bytes": {path: free_bytes(path) for path in asked["data"]},
     }

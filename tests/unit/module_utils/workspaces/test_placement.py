@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import hub, placement
 from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.claims import complete
 from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.placement import place
 from hypothesis import given
@@ -19,7 +20,17 @@ def gpu(index: int, *mig: str) -> dict[str, Any]:
 
 
 def node(**changes: Any) -> dict[str, Any]:
-    empty = {"no_gpus": "", "claims": {}, "leaving": [], "listening": [], "users": {}, "missing": [], "free_bytes": {}}
+    empty = {
+        "no_gpus": "",
+        "claims": {},
+        "leaving": [],
+        "listening": [],
+        "users": {},
+        "numbers": [],
+        "homes": {},
+        "missing": [],
+        "free_bytes": {},
+    }
     return {"gpus": [gpu(index) for index in range(4)], **empty, **changes}
 
 
@@ -110,6 +121,7 @@ def test_a_port_on_another_address_is_another() -> None:
         ([{"gpus": [7]}], {}, "workspace alice: found no GPU 7 on the node"),
         ([{"gpus": [0], "exclusive": True}, {"gpus": ["GPU-00000000"]}], {}, "found gpus 0 for alice, which is exclusive, and for bob"),
         ([{"gpus": ["0"]}, {"gpus": ["0:0"], "exclusive": True}], {"gpus": [gpu(0, "MIG-aaaaaaaa")]}, "for bob, which is exclusive"),
+        ([{"user": "toor"}], {"users": {"toor": [0, 0]}}, "workspace alice: found that toor is root by another name on the node"),
         ([{"jupyter_port": 9000}], {"listening": [["0.0.0.0", 9000]]}, "found port 9000 (jupyter_port) in use by another program"),
         ([{"ssh_port": 22}], {"listening": [["::", 22]]}, "found port 22 (ssh_port) in use by another program"),
         ([{"datasets": ["/data/imagenet"]}], {"missing": ["/data/imagenet"]}, "found no directory /data/imagenet that answers"),
@@ -143,9 +155,26 @@ def test_parts_of_one_gpu_are_two() -> None:
     assert [w["gpu_uuids"] for w in placed] == [["MIG-aaaaaaaa"], ["MIG-bbbbbbbb"], ["GPU-00000001"]]
 
 
+def numbers(*changes: dict[str, Any], **seen: Any) -> list[tuple[int, int]]:
+    return [(w["uid"], w["gid"]) for w in place(entries(*changes), node(**seen), 0)]
+
+
 def test_a_user_that_the_node_knows_keeps_its_numbers() -> None:
-    alice, bob, carol = place(entries({}, {}, {"uid": 5000}), node(users={"alice": [1234, 100], "carol": [1, 2]}), 0)
-    assert [(w["uid"], w["gid"]) for w in (alice, bob, carol)] == [(1234, 100), (1000, 1000), (5000, 5000)]
+    users = {"alice": [1234, 100], "carol": [1, 2]}
+    assert numbers({}, {}, {"uid": 5000}, users=users) == [(1234, 100), (20001, 20001), (5000, 5000)]
+
+
+def test_unknown_users_get_numbers_of_their_own_as_the_hub_gives_them() -> None:
+    assert placement._FIRST_UID == hub._FIRST_UID
+    assert numbers({}, {}, {"user": "alice"}) == [(20001, 20001), (20002, 20002), (20001, 20001)]
+    # Of accounts, of other entries and of homes of people who have left, none.
+    assert numbers({}, {"uid": 20003}, numbers=[20001], homes={"/srv/workspaces/gone": [20002, 20002]})[0] == (20004, 20004)
+
+
+def test_a_home_that_is_there_keeps_its_owner() -> None:
+    homes = {"/srv/workspaces/alice": [1000, 1000], "/srv/workspaces/bob": [0, 0], "/srv/workspaces/hubs": [20007, 20008]}
+    # Also for a second workspace of that user, and after the hub.
+    assert numbers({}, {}, {"user": "alice"}, {"user": "hubs"}, homes=homes) == [(1000, 1000), (20001, 20001), (1000, 1000), (20007, 20008)]
 
 
 @pytest.mark.parametrize("wanted", [{"gpus": [0, 1]}, {"gpus": 1}, {"gpus": "all", "exclusive": True}])

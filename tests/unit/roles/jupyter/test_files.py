@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -114,6 +115,13 @@ def test_what_listens() -> None:
     assert look.parse_listening("") == []
 
 
+def test_whose_home_directories_are(tmp_path: Path) -> None:
+    for place in ("w/alice/home", "w/empty", "elsewhere/home"):
+        (tmp_path / place).mkdir(parents=True)
+    found = look.homes(tmp_path / "w", [f"{tmp_path}/elsewhere", f"{tmp_path}/new"])
+    assert found == {key: [os.getuid(), os.getgid()] for key in (f"{tmp_path}/w/alice", f"{tmp_path}/elsewhere")}
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     assert look.is_missing(f"{tmp_path}/no")
     assert not look.is_missing(str(tmp_path))
@@ -122,7 +130,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-", json.dumps({"users": ["root", "nobody-of-this-name"], "paths": [], "data": []})],
+        [sys.executable, "-", json.dumps({"users": ["root", "nobody-of-this-name"], "paths": [], "data": [], "directory": str(tmp_path)})],
         input=(FILES / "look.py").read_text(),
         env={"PATH": str(tmp_path)},
         capture_output=True,
@@ -132,8 +140,19 @@ def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("users") == {"root": [0, 0]}
     assert all(isinstance(port, int) for _, port in seen.pop("listening"))
+    assert 0 in seen.pop("numbers")
     assert seen.pop("no_gpus").startswith("nvidia-smi -L: ")
-    nothing = {"units": {}, "files": {}, "containers": [], "docker": {}, "gpus": [], "claims": {}, "missing": [], "free_bytes": {}}
+    nothing = {
+        "units": {},
+        "files": {},
+        "containers": [],
+        "docker": {},
+        "gpus": [],
+        "claims": {},
+        "homes": {},
+        "missing": [],
+        "free_bytes": {},
+    }
     assert seen == {**nothing, "hub": False}
 
 

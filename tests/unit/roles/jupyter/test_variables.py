@@ -17,7 +17,18 @@ ROLE = ROOT / "roles/jupyter"
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIvs0zTh4Nh0wzm8bq1qk1bYb4mAEkT2SxKyqVJp6Vhz someone"
 PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0.0.1", "ssh_bind_address": "0.0.0.0", "shm_size": "8g"}
-NODE = {"gpus": [], "no_gpus": "", "claims": {}, "leaving": [], "listening": [], "users": {}, "missing": [], "free_bytes": {}}
+NODE = {
+    "gpus": [],
+    "no_gpus": "",
+    "claims": {},
+    "leaving": [],
+    "listening": [],
+    "users": {},
+    "numbers": [],
+    "homes": {},
+    "missing": [],
+    "free_bytes": {},
+}
 (WORKSPACE,) = place(complete([{"name": "alice", "user": "alice", "authorized_keys": [KEY], "gpus": []}], PLACES), NODE, 0)
 UNITS = {"jupyter-workspace-gone.service": "active enabled", "jupyter-workspace-also.service": "active enabled"}
 
