@@ -87,6 +87,10 @@ def test_a_newer_image_comes_with_site_or_with_another_configuration(tmp_path: P
     assert found == {"site": "image:new", "one": "image:old", "changed": "image:new"}
 
 
+def test_a_workspace_cannot_take_all_processes_of_the_node(tmp_path: Path) -> None:
+    assert "--pids-limit=8192" in values(tmp_path, {"it": {"asked": "__jupyter_options"}})["it"]
+
+
 def test_what_was_written_down_is_read_from_one_file_each_and_from_the_former_one(tmp_path: Path) -> None:
     (tmp_path / "it").mkdir()
     (tmp_path / "it/bob.yml").write_text("- name: bob\n")
