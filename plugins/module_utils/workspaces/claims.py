@@ -24,7 +24,7 @@ def complete(entries: Sequence[Mapping[str, Any]], places: Mapping[str, Any]) ->
         for mistake in one.mistakes(workspace)
     ]
     if not problems:
-        problems = [*_twice(workspaces, "name"), *_twice(workspaces, "data"), *clashes(workspaces), *_gpus_twice(workspaces)]
+        problems = [*_twice(workspaces, "name"), *_data_twice(workspaces), *clashes(workspaces), *_gpus_twice(workspaces)]
     if problems:
         raise ValueError(f"{'; '.join(problems)}. Next: correct jupyter_workspaces in the inventory. Nothing was changed")
     return workspaces
@@ -52,6 +52,34 @@ def _twice(workspaces: Sequence[Mapping[str, Any]], key: str) -> Iterator[str]:
     values = [str(workspace[key]) for workspace in workspaces]
     for value in sorted({value for value in values if values.count(value) > 1}):
         yield f"found {key} {value} {values.count(value)} times, expected each workspace to have its own"
+
+
+def unclaimed_data(claims: Mapping[str, Mapping[str, Any]], leaving: Sequence[str], workspaces: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the data of workspaces that leave, but for what another one has, or has something in or around.
+
+    `claims` are of all that are there, `workspaces` those that the node is to have: one may have been renamed and kept its data.
+    """
+    kept = [str(claim["data"]) for name, claim in claims.items() if name not in leaving and claim.get("data")]
+    kept += [
+        str(path)
+        for workspace in workspaces
+        for path in (workspace["data"], *workspace["datasets"], *map(one.source_of, workspace["volumes"]))
+    ]
+    data = [str(claims[name]["data"]) for name in leaving if claims.get(name, {}).get("data")]
+    return [path for path in data if not any(_touch(path, other) for other in kept)]
+
+
+def _data_twice(workspaces: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say which data is within another's: it would be read, and removed, with that."""
+    for a, b in combinations(workspaces, 2):
+        if _touch(str(a["data"]), str(b["data"])):
+            found = f"{a['data']} for {a['name']} and {b['data']} for {b['name']}"
+            yield f"found data {found}, expected each to have its own, outside of the other's"
+
+
+def _touch(path: str, other: str) -> bool:
+    """Say whether one is, or lies in, the other."""
+    return f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/")
 
 
 def _gpus_twice(workspaces: Sequence[Mapping[str, Any]]) -> Iterator[str]:

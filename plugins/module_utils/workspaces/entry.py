@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils import public_key
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import isolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +35,10 @@ DEFAULTS: dict[str, Any] = {
     "options": [],
 }
 REQUIRED = ("name", "user", "authorized_keys")
+# Users and groups that the container has besides.
+_OTHERS = ("nobody", "nogroup", "root", "sshd", "tty")
+# What a value is, in words: not what it says, which may be a secret.
+_KINDS = {list: "a list", dict: "names with values", bool: "true or false"}
 # Names that are part of the addresses of the hub or of the proxy itself.
 _RESERVED = ("api", "hub", "services", "user")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -59,6 +64,8 @@ def complete(entry: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, A
         "data": f"{places['data_directory']}/{entry.get('name')}",
         **{key: places[key] for key in ("bind_address", "ssh_bind_address", "shm_size")},
     }
+    if isinstance(given.get("authorized_keys"), str):
+        given["authorized_keys"] = [given["authorized_keys"]]
     return {**defaults, **given}
 
 
@@ -71,17 +78,29 @@ def mistakes(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"found {key}, expected one of {', '.join(sorted(known))}" for key in unknown)
     if missing or unknown:
         return
+    mistaken = list(_wrong_types(entry))
+    yield from mistaken
+    if mistaken:
+        return
     yield from _wrong_names(entry)
     yield from _wrong_numbers(entry)
     yield from _wrong_sizes(entry)
     yield from _wrong_places(entry)
     yield from _wrong_gpus(entry)
     yield from _wrong_secrets(entry)
+    yield from isolation.wrong_options(entry["options"])
 
 
 def source_of(volume: str) -> str:
     """Return the node's side of a volume."""
     return volume.split(":", 1)[0]
+
+
+def _wrong_types(entry: Mapping[str, Any]) -> Iterator[str]:
+    for key, default in {**DEFAULTS, "authorized_keys": []}.items():
+        if type(default) in _KINDS and not isinstance(entry[key], type(default)):
+            kind = next((words for known, words in _KINDS.items() if isinstance(entry[key], known)), "a number or text")
+            yield f"found {kind} as {key}, expected {_KINDS[type(default)]}"
 
 
 def _wrong_names(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -90,8 +109,8 @@ def _wrong_names(entry: Mapping[str, Any]) -> Iterator[str]:
             f"found name {entry['name']!r}, expected at most 32 lower-case letters, digits and inner dashes, "
             f"and none of {', '.join(_RESERVED)}"
         )
-    if not _USER.fullmatch(str(entry["user"])) or entry["user"] in ("root", "sshd"):
-        yield f"found user {entry['user']!r}, expected a login name other than root, of lower-case letters, digits, _ and -"
+    if not _USER.fullmatch(str(entry["user"])) or entry["user"] in _OTHERS:
+        yield f"found user {entry['user']!r}, expected a name of lower-case letters, digits, _ and -, and none of {', '.join(_OTHERS)}"
 
 
 def _wrong_numbers(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -117,15 +136,17 @@ def _wrong_sizes(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_places(entry: Mapping[str, Any]) -> Iterator[str]:
-    for path in (entry["data"], *entry["datasets"]):
+    for number, path in enumerate((entry["data"], *entry["datasets"])):
         if not _PATH.fullmatch(str(path)):
             yield f"found the path {path!r}, expected an absolute one below a top-level directory, such as /srv/workspaces/{entry['name']}"
+        else:
+            yield from isolation.wrong_paths(str(path), is_data=number == 0)
     for volume in entry["volumes"]:
         match = _VOLUME.fullmatch(str(volume))
         if not match:
             yield f"found the volume {volume!r}, expected SOURCE:TARGET or SOURCE:TARGET:ro with absolute paths"
-        elif match["source"].endswith("docker.sock"):
-            yield f"found the volume {volume!r}, expected anything but the engine's socket: who can use it is root on the node"
+        else:
+            yield from isolation.wrong_paths(match["source"])
     for key in ("bind_address", "ssh_bind_address"):
         try:
             ipaddress.ip_address(str(entry[key]))
@@ -152,4 +173,4 @@ def _wrong_secrets(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_number(value: Any) -> bool:
-    return not isinstance(value, bool) and str(value).isdigit() and int(value) > 0
+    return not isinstance(value, bool) and re.fullmatch(r"[0-9]+", str(value)) is not None and int(value) > 0

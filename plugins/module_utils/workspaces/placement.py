@@ -2,44 +2,31 @@
 
 What a node has (`node`, seen by roles/jupyter/files/look.py):
 
-  gpus        list of {index, uuid, mig: [{index, uuid}]}; empty where the node's GPUs could not be listed
-  claims      what the workspaces that are there have: {name: {gpus: [uuid], jupyter_port, ssh_port, uid, gid}}
+  gpus        list of {index, uuid, mig: [{index, uuid}]}
+  no_gpus     why the node's GPUs could not be listed; empty where they could, or where it is too early to ask
+  claims      what the workspaces that are there have: {name: {gpus: [uuid], jupyter_port, ssh_port}}
+  leaving     names of workspaces that are there and leave in this run, so that what they have is free
   listening   [[address, port]] of all that listens on TCP, the workspaces that are there included
-  users       {login name: [uid, gid]} of those that workspaces are for
+  users       {login name: [uid, gid]} of those that workspaces are for and the node knows
+  numbers     uids of all accounts that the node knows
+  homes       {path of data: [uid, gid]} of the home directories that are there
   missing     paths that workspaces name and that are not there, or did not answer
   free_bytes  {path of data: bytes that are free there}
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.claims import PORTS, clashes, overlap, shared_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import devices, ports
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.claims import clashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# Where automatic ports begin, and how many there are.
-_FIRST = {"jupyter_port": 8888, "ssh_port": 2222}
-_PORTS = 1000
-# The user of a workspace whose login name the node does not know.
-_DEFAULT_UID = 1000
-
-
-@dataclass(frozen=True)
-class Device:
-    """A GPU or a part of one."""
-
-    name: str
-    uuid: str
-    gpu: str
-    """The UUID of the GPU that it is, or is a part of."""
-
-    def overlaps(self, other: Device) -> bool:
-        """Say whether both are, or are in, the same piece of hardware."""
-        return self.uuid == other.uuid or (self.gpu == other.gpu and self.gpu in (self.uuid, other.uuid))
+# Numbers of users that neither the inventory nor the node knows, as the hub gives them: above those that a system gives to people.
+_FIRST_UID = 20001
 
 
 def place(workspaces: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smallest_free_bytes: int) -> list[dict[str, Any]]:
@@ -49,115 +36,37 @@ def place(workspaces: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smal
     """
     problems: list[str] = []
     placed = [{**workspace, "base_url": f"/{workspace['name']}/"} for workspace in workspaces]
-    _give_users(placed, node)
-    _give_ports(placed, node, problems)
-    _give_gpus(placed, node, problems)
-    problems += [*_ports_in_use(placed, node), *clashes(placed), *_missing(placed, node), *_too_full(placed, node, smallest_free_bytes)]
+    _give_users(placed, node, problems)
+    ports.give(placed, node, problems)
+    devices.give(placed, node, problems)
+    problems += [*ports.in_use(placed, node), *clashes(placed), *_missing(placed, node), *_too_full(placed, node, smallest_free_bytes)]
     if problems:
         raise ValueError(f"{'; '.join(problems)}. Next: correct jupyter_workspaces in the inventory, or the node. Nothing was changed")
     return placed
 
 
-def _give_users(placed: Sequence[dict[str, Any]], node: Mapping[str, Any]) -> None:
+def _give_users(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], problems: list[str]) -> None:
+    """Give each user a number that is nobody else's, and the same wherever the user is."""
+    # What root made is nobody's yet.
+    homes = {path: numbers for path, numbers in node["homes"].items() if 0 not in numbers}
+    said = {workspace["user"]: [workspace["uid"], None] for workspace in placed if workspace["uid"]}
+    had = {workspace["user"]: homes[workspace["data"]] for workspace in placed if workspace["data"] in homes}
+    hub = {path.rpartition("/")[2]: numbers for path, numbers in homes.items()}
+    taken = {int(uid) for uid, _ in (*said.values(), *homes.values(), *node["users"].values())} | set(node["numbers"])
+    free = (uid for uid in count(_FIRST_UID) if uid not in taken)
+    new: dict[str, Any] = {}
     for workspace in placed:
-        uid, gid = node["users"].get(workspace["user"], [_DEFAULT_UID, None])
+        user = workspace["user"]
+        known = (
+            node["users"].get(user)
+            or homes.get(workspace["data"])
+            or next((names[user] for names in (said, had, hub, new) if user in names), None)
+        )
+        uid, gid = known or new.setdefault(user, [next(free), None])
         workspace["uid"] = int(workspace["uid"] or uid)
         workspace["gid"] = int(workspace["gid"] or (gid if workspace["uid"] == uid and gid else workspace["uid"]))
-
-
-def _give_ports(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], problems: list[str]) -> None:
-    own = {int(claim[key]) for claim in node["claims"].values() for key in PORTS}
-    taken = {port for _, port in node["listening"] if port not in own} | {int(w[key]) for w in placed for key in PORTS if w[key] != "auto"}
-    # First those that have one already, so that a newcomer takes none of theirs.
-    for key in PORTS:
-        for workspace in placed:
-            had = node["claims"].get(workspace["name"], {}).get(key)
-            if workspace[key] == "auto" and had and int(had) not in taken:
-                workspace[key] = int(had)
-                taken.add(int(had))
-    for key, first in _FIRST.items():
-        for workspace in placed:
-            if workspace[key] != "auto":
-                continue
-            port = next((port for port in range(first, first + _PORTS) if port not in taken), None)
-            if port is None:
-                problems.append(f"workspace {workspace['name']}: found no free port from {first} to {first + _PORTS - 1} for {key}")
-                continue
-            workspace[key] = port
-            taken.add(port)
-
-
-def _ports_in_use(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> Iterator[str]:
-    own = {int(claim[key]) for claim in node["claims"].values() for key in PORTS}
-    for workspace in placed:
-        for key, address in PORTS.items():
-            port = workspace[key]
-            if (
-                port != "auto"
-                and int(port) not in own
-                and any(p == int(port) and overlap(a, workspace[address]) for a, p in node["listening"])
-            ):
-                yield f"workspace {workspace['name']}: found port {port} ({key}) in use by another program, expected it to be free"
-
-
-def _devices(node: Mapping[str, Any]) -> list[Device]:
-    return [
-        device
-        for gpu in node["gpus"]
-        for device in (
-            Device(str(gpu["index"]), gpu["uuid"], gpu["uuid"]),
-            *(Device(str(mig["index"]), mig["uuid"], gpu["uuid"]) for mig in gpu["mig"]),
-        )
-    ]
-
-
-def _give_gpus(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], problems: list[str]) -> None:
-    devices = _devices(node)
-    known = {word.lower(): device for device in devices for word in (device.name, device.uuid)}
-    given: dict[str, list[Device]] = {}
-    for workspace in placed:
-        wanted = workspace["gpus"]
-        if isinstance(wanted, int):
-            continue
-        absent = [] if wanted == "all" else [str(gpu) for gpu in wanted if str(gpu).lower() not in known]
-        if absent and devices:
-            has = ", ".join(f"{device.name} ({device.uuid})" for device in devices)
-            problems.append(f"workspace {workspace['name']}: found no GPU {', '.join(absent)} on the node, expected some of {has}")
-            continue
-        names = [device.name for device in devices if device.uuid == device.gpu] if wanted == "all" else wanted
-        given[workspace["name"]] = [known[str(name).lower()] for name in names] if devices else []
-    for a, b in combinations([workspace for workspace in placed if workspace["name"] in given], 2):
-        shared = sorted({d.name for d in given[a["name"]] for e in given[b["name"]] if d.overlaps(e)})
-        if shared and (a["exclusive"] or b["exclusive"]):
-            problems.append(shared_gpus(a, b, shared))
-    had = {name: claim.get("gpus", []) for name, claim in node["claims"].items() if name in {workspace["name"] for workspace in placed}}
-    for workspace in placed:
-        if isinstance(workspace["gpus"], int):
-            _give_count(workspace, devices, given, had, problems)
-    for workspace in placed:
-        workspace["gpu_uuids"] = [device.uuid for device in given.get(workspace["name"], [])]
-
-
-def _give_count(
-    workspace: dict[str, Any],
-    devices: Sequence[Device],
-    given: dict[str, list[Device]],
-    had: Mapping[str, Sequence[str]],
-    problems: list[str],
-) -> None:
-    """Give a number of whole GPUs that nobody else has: first those that it had, last those that others had."""
-    name, count = workspace["name"], workspace["gpus"]
-    taken = [device for others in given.values() for device in others]
-    others_had = {uuid for other, uuids in had.items() if other != name for uuid in uuids}
-    free = [device for device in devices if device.uuid == device.gpu and not any(device.overlaps(other) for other in taken)]
-    free.sort(key=lambda device: (device.uuid not in had.get(name, ()), device.uuid in others_had))
-    if len(free) < count:
-        problems.append(
-            f"workspace {name}: found {len(free)} GPUs that no other workspace has, expected {count}; "
-            "a workspace with gpus: all, which is the default, has every one"
-        )
-    given[name] = sorted(free[:count], key=devices.index)
-    workspace["gpus"] = [device.name for device in given[name]]
+        if workspace["uid"] == 0:
+            problems.append(f"workspace {workspace['name']}: found that {user} is root by another name on the node, expected anybody else")
 
 
 def _missing(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> Iterator[str]:

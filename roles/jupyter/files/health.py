@@ -1,10 +1,11 @@
-"""Wait until every workspace does what it is for: Jupyter lets in who has the secret and nobody else, and SSH answers.
+"""Wait until the workspaces do what they are for: Jupyter lets in who has the secret and nobody else, and SSH answers.
 
 Usage: the role adds a call of `main` to this text and sends both to the standard input of `python3 -`: secrets are on no command line.
 
-Each workspace is a dictionary of name, bind_address, jupyter_port, ssh_bind_address, ssh_port, base_url, secret and data. Printed is the
-fingerprint of each SSH host key, as one line of JSON, or, where a workspace does not answer, what was found, what was expected and the next
-step; the exit status is 1 then.
+Each workspace is a dictionary of name, bind_address, jupyter_port, ssh_bind_address, ssh_port, base_url, secret, data and required. Printed
+are, as one line of JSON, `host_keys`, the fingerprint of each SSH host key by name, and `others`, what is wrong with those that are not
+required, which are not waited for. Where a required one does not answer, what was found, what was expected and the next step are printed;
+the exit status is 1 then.
 """
 
 from __future__ import annotations
@@ -71,20 +72,19 @@ def host_key(workspace: dict) -> str:
     return words[1] if len(words) > 1 else ""
 
 
+def problems_of(workspaces: list) -> dict:
+    """Ask each, and return what is wrong by name."""
+    found = {workspace["name"]: jupyter_problem(workspace) or ssh_problem(workspace) for workspace in workspaces}
+    return {name: problem for name, problem in found.items() if problem}
+
+
 def main(timeout_s: float, workspaces: list) -> int:
-    """Ask all of them again and again until all are well or the time is over."""
+    """Ask those that are required again and again until all are well or the time is over, and then the others once."""
+    required = [workspace for workspace in workspaces if workspace["required"]]
     deadline = time.monotonic() + timeout_s
     while True:
-        problems = {
-            workspace["name"]: problem
-            for workspace in workspaces
-            for problem in [jupyter_problem(workspace) or ssh_problem(workspace)]
-            if problem
-        }
-        if not problems:
-            print(json.dumps({workspace["name"]: host_key(workspace) for workspace in workspaces}))  # noqa: T201
-            return 0
-        if time.monotonic() >= deadline:
+        problems = problems_of(required)
+        if not problems or time.monotonic() >= deadline:
             break
         time.sleep(0.25)
     for name, problem in problems.items():
@@ -92,4 +92,9 @@ def main(timeout_s: float, workspaces: list) -> int:
             f"workspace {name}: {problem} within {timeout_s:g} s. "
             f"Next: journalctl -u jupyter-workspace-{name} on the node. Its last lines: {journal(name)}"
         )
-    return 1
+    if problems:
+        return 1
+    others = problems_of([workspace for workspace in workspaces if not workspace["required"]])
+    told = [f"workspace {name}: {problem}. Next: journalctl -u jupyter-workspace-{name} on the node" for name, problem in others.items()]
+    print(json.dumps({"host_keys": {workspace["name"]: host_key(workspace) for workspace in workspaces}, "others": told}))  # noqa: T201
+    return 0

@@ -1,10 +1,12 @@
 """Print what there is of workspaces on this node, and what the node has for them, as one line of JSON.
 
-Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `data`: what the inventory's workspaces name)
+Usage: python3 - ASKED < look.py      (ASKED: JSON with `users`, `paths` and `data`: what the inventory's workspaces name,
+and `directory`, where data is)
 
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
-`containers` (name and workspace), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
-and what module_utils/workspaces/placement.py describes: `gpus`, `claims`, `listening`, `users`, `missing`, `free_bytes`.
+`containers` (name, workspace and image), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
+and what module_utils/workspaces/placement.py describes: `gpus`, `no_gpus`, `claims`, `listening`, `users`, `numbers`, `homes`, `missing`,
+`free_bytes`.
 Nothing is changed; what cannot be read is left out.
 """
 
@@ -35,6 +37,17 @@ def run(*command: str, timeout_s: float = 60) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
+
+
+def gpu_list() -> tuple:
+    """Return what `nvidia-smi -L` lists, and why there is none."""
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=60)  # noqa: S607
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return [], f"nvidia-smi -L: {problem}"
+    gpus = parse_gpus(done.stdout) if done.returncode == 0 else []
+    said = " ".join((done.stdout + done.stderr).split())
+    return gpus, "" if gpus else f"nvidia-smi -L ended with status {done.returncode}: {said or 'nothing said'}"
 
 
 def parse_units(text: str) -> dict:
@@ -107,6 +120,14 @@ def users(names: list) -> dict:
     return found
 
 
+def homes(directory: Path, data: list) -> dict:
+    """Return whose the home directories are that are there already, by the path of the data: those of nobody who is asked for, too."""
+    places = {*map(Path, data), *(path.parent for path in directory.glob("*/home"))}
+    return {
+        str(place): [found.st_uid, found.st_gid] for place in places if (place / "home").is_dir() for found in [(place / "home").stat()]
+    }
+
+
 def is_missing(path: str) -> bool:
     """Say whether a directory is not there. One on a server that does not answer would hold us for minutes, so another process asks."""
     return run("sh", "-c", '[ -e "$0" ] && echo yes', path, timeout_s=10) == ""
@@ -136,19 +157,29 @@ def look(asked: dict) -> dict:
     units = sorted(Path("/etc/systemd/system").glob("jupyter-workspace-*.service"))
     files = [*units, *DIRECTORY.glob("*/*")]
     names = [path.name for path in units]
+    gpus, no_gpus = gpu_list()
     rows = run(
-        "docker", "ps", "--all", "--filter", "label=gpu.fleet.workspace", "--format", '["{{.Names}}", "{{.Label "gpu.fleet.workspace"}}"]'
+        "docker",
+        "ps",
+        "--all",
+        "--filter",
+        "label=gpu.fleet.workspace",
+        "--format",
+        '["{{.Names}}", "{{.Label "gpu.fleet.workspace"}}", "{{.Image}}"]',
     )
     return {
         "units": parse_units(run("systemctl", "show", "--property=Id,ActiveState,UnitFileState,ExecMainStatus", *names)) if names else {},
         "files": {str(path): fingerprint(path) for path in files if path.is_file()},
-        "containers": [{"name": name, "workspace": workspace} for name, workspace in parse_rows(rows)],
+        "containers": [{"name": name, "workspace": workspace, "image": image} for name, workspace, image in parse_rows(rows)],
         "hub": Path("/etc/systemd/system/jupyterhub.service").exists(),
         "docker": json.loads(run("docker", "info", "--format", "{{json .}}") or "{}"),
-        "gpus": parse_gpus(run("nvidia-smi", "-L")),
+        "gpus": gpus,
+        "no_gpus": no_gpus,
         "claims": claims(),
         "listening": parse_listening(read(Path("/proc/net/tcp"))) + parse_listening(read(Path("/proc/net/tcp6"))),
         "users": users(asked["users"]),
+        "numbers": [account.pw_uid for account in pwd.getpwall()],
+        "homes": homes(Path(asked["directory"]), asked["data"]),
         "missing": [path for path in asked["paths"] if is_missing(path)],
         "free_bytes": {path: free_bytes(path) for path in asked["data"]},
     }

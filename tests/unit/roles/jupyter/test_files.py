@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -114,6 +115,13 @@ def test_what_listens() -> None:
     assert look.parse_listening("") == []
 
 
+def test_whose_home_directories_are(tmp_path: Path) -> None:
+    for place in ("w/alice/home", "w/empty", "elsewhere/home"):
+        (tmp_path / place).mkdir(parents=True)
+    found = look.homes(tmp_path / "w", [f"{tmp_path}/elsewhere", f"{tmp_path}/new"])
+    assert found == {key: [os.getuid(), os.getgid()] for key in (f"{tmp_path}/w/alice", f"{tmp_path}/elsewhere")}
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     assert look.is_missing(f"{tmp_path}/no")
     assert not look.is_missing(str(tmp_path))
@@ -122,7 +130,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-", json.dumps({"users": ["root", "nobody-of-this-name"], "paths": [], "data": []})],
+        [sys.executable, "-", json.dumps({"users": ["root", "nobody-of-this-name"], "paths": [], "data": [], "directory": str(tmp_path)})],
         input=(FILES / "look.py").read_text(),
         env={"PATH": str(tmp_path)},
         capture_output=True,
@@ -132,8 +140,37 @@ def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("users") == {"root": [0, 0]}
     assert all(isinstance(port, int) for _, port in seen.pop("listening"))
-    nothing = {"units": {}, "files": {}, "containers": [], "docker": {}, "gpus": [], "claims": {}, "missing": [], "free_bytes": {}}
+    assert 0 in seen.pop("numbers")
+    assert seen.pop("no_gpus").startswith("nvidia-smi -L: ")
+    nothing = {
+        "units": {},
+        "files": {},
+        "containers": [],
+        "docker": {},
+        "gpus": [],
+        "claims": {},
+        "homes": {},
+        "missing": [],
+        "free_bytes": {},
+    }
     assert seen == {**nothing, "hub": False}
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        ("echo 'GPU 0: NVIDIA H100 (UUID: GPU-aaaaaaaa)'", ""),
+        ("echo Driver/library version mismatch; exit 18", "nvidia-smi -L ended with status 18: Driver/library version mismatch"),
+        ("echo No devices found.", "nvidia-smi -L ended with status 0: No devices found."),
+    ],
+)
+def test_why_no_gpus_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, why: str) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{says}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    gpus, found = look.gpu_list()
+    assert (found, bool(gpus)) == (why, not why)
 
 
 class Jupyter(BaseHTTPRequestHandler):
@@ -161,7 +198,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 def one(port: int, **changes: Any) -> dict:
     places = {"bind_address": "127.0.0.1", "jupyter_port": port, "ssh_bind_address": "0.0.0.0", "ssh_port": port}
-    return {"name": "alice", "base_url": "/alice/", "secret": "right", "data": "/nowhere", **places, **changes}
+    return {"name": "alice", "base_url": "/alice/", "secret": "right", "data": "/nowhere", "required": True, **places, **changes}
 
 
 def test_jupyter_is_well_when_only_the_secret_opens_it(server: ThreadingHTTPServer) -> None:
@@ -196,6 +233,14 @@ def test_a_workspace_that_does_not_answer_fails_within_its_time(capsys: pytest.C
     said = capsys.readouterr().out
     assert said.startswith("workspace nobody: Jupyter on 127.0.0.1:1: found ")
     assert "Next: journalctl -u jupyter-workspace-nobody" in said
+
+
+def test_others_are_told_and_not_waited_for(capsys: pytest.CaptureFixture) -> None:
+    assert health.main(60, [one(1, name="other", required=False)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["host_keys"] == {"other": ""}
+    assert said["others"][0].startswith("workspace other: Jupyter on 127.0.0.1:1: found ")
+    assert said["others"][0].endswith("Next: journalctl -u jupyter-workspace-other on the node")
 
 
 def test_no_workspaces_are_well() -> None:

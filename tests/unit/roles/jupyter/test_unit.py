@@ -18,7 +18,7 @@ def unit(*options: str) -> str:
         workspace={"name": "alice"},
         __jupyter_options=options,
         __jupyter_container="jupyter-workspace-alice-0123",
-        workspace_image_reference="registry.example:5000/gpu-fleet/workspace:0123",
+        __jupyter_image="registry.example:5000/gpu-fleet/workspace:0123",
     )
 
 

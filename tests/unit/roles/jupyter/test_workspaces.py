@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible_collections.gpu.fleet.plugins.filter.unclaimed_data import unclaimed_data
 from ansible_collections.gpu.fleet.plugins.filter.workspaces import workspaces
 
 PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0.0.1", "ssh_bind_address": "0.0.0.0", "shm_size": "8g"}
@@ -32,6 +33,25 @@ def test_what_is_left_out_is_filled_in() -> None:
         "ssh_bind_address": "0.0.0.0",
         "shm_size": "8g",
     }
+
+
+def test_one_key_may_stand_alone() -> None:
+    assert complete(entry(authorized_keys=KEY)) == complete(entry())
+
+
+def test_what_is_harmless_is_let_through() -> None:
+    options = [
+        "--ulimit=memlock=-1",
+        "--init",
+        "--env=A=1",
+        "--device=/dev/infiniband",
+        "--device=/dev/infiniband/uverbs0",
+        "--network=fleet",
+    ]
+    (workspace,) = complete(
+        entry(options=options, data="/home/alice/workspace", datasets=["/usr/share/data"], volumes=["/scratch:/scratch"])
+    )
+    assert workspace["options"] == options
 
 
 def test_what_is_empty_is_left_out() -> None:
@@ -64,7 +84,14 @@ def test_two_that_get_along(second: dict) -> None:
         ({"name": "-x"}, "found name"),
         ({"user": "root"}, "found user 'root'"),
         ({"user": "a b"}, "found user 'a b'"),
+        ({"user": "nobody"}, "found user 'nobody'"),
+        ({"authorized_keys": {"alice": KEY}}, "found names with values as authorized_keys, expected a list"),
+        ({"authorized_keys": "nonsense"}, "found the key 'nonsense'..., expected a public key"),
+        ({"volumes": "/scratch:/scratch"}, "found a number or text as volumes, expected a list"),
+        ({"environment": "A=1"}, "found a number or text as environment, expected names with values"),
+        ({"exclusive": "maybe"}, "found a number or text as exclusive, expected true or false"),
         ({"uid": 0}, "found uid 0"),
+        ({"uid": "²"}, "found uid '²'"),
         ({"uid": True}, "found uid True"),
         ({"jupyter_port": 0}, "found jupyter_port 0"),
         ({"ssh_port": 65536}, "found ssh_port 65536"),
@@ -73,6 +100,29 @@ def test_two_that_get_along(second: dict) -> None:
         ({"data": "/"}, "found the path '/'"),
         ({"data": "/srv"}, "found the path '/srv'"),
         ({"data": "/srv/a:b"}, "found the path"),
+        ({"data": "/etc/ssh"}, "found the path '/etc/ssh', which is, lies in or holds /etc"),
+        ({"data": "/usr/local/alice"}, "lies in or holds /usr (the node's programs)"),
+        ({"data": "/var/lib"}, "holds /var/lib/docker"),
+        ({"data": "/srv/w/../../etc"}, "expected one without . and .."),
+        ({"datasets": ["/run/docker.sock"]}, "the engine's socket"),
+        ({"volumes": ["/run:/x"]}, "found the path '/run', which is, lies in or holds /run (the sockets of services"),
+        ({"volumes": ["/var/run/nvidia:/x:ro"]}, "lies in or holds /var/run"),
+        ({"volumes": ["/srv/../etc:/x"]}, "expected one without . and .."),
+        ({"volumes": ["/:/x"]}, "found the volume '/:/x'"),
+        ({"options": ["--privileged"]}, "found the option --privileged, expected none that gives a workspace privileges"),
+        ({"options": ["--cap-add=SYS_ADMIN"]}, "found the option --cap-add"),
+        ({"options": ["--network=host"]}, "found the option --network, expected none that gives a workspace the node's network"),
+        ({"options": ["--network=name=host"]}, "found the option --network"),
+        ({"options": ["--device=/dev/sda"]}, "found the option --device"),
+        ({"options": ["--device=/dev/infiniband/../sda"]}, "found the option --device"),
+        ({"options": ["--volume=/:/x"]}, "say volumes or datasets"),
+        (
+            {"options": ["--env=NVIDIA_VISIBLE_DEVICES=all"]},
+            "found the option --env, expected none that gives a workspace GPUs that others have",
+        ),
+        ({"options": ["--use-api-socket"]}, "found the option --use-api-socket"),
+        ({"options": ["-v/:/x"]}, "found the option '-v/:/x', expected --name, or --name=value in one word"),
+        ({"options": ["--pid", "host"]}, "found the option --pid"),
         ({"bind_address": "eth0"}, "found bind_address 'eth0'"),
         ({"gpus": "0"}, "found gpus '0'"),
         ({"gpus": True}, "found gpus True"),
@@ -121,7 +171,11 @@ def test_mistakes(changes: dict, says: str) -> None:
         ({"jupyter_port": 2222, "ssh_port": 1}, "found port 2222 for alice (ssh_port) and for bob (jupyter_port)"),
         ({"jupyter_port": 8888, "bind_address": "0.0.0.0"}, "found port 8888"),
         ({"gpus": "all", "exclusive": True}, "found gpus all for bob, which is exclusive, and for alice"),
-        ({"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice"}, "found data /srv/workspaces/alice 2 times"),
+        (
+            {"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice"},
+            "found data /srv/workspaces/alice for alice and /srv/workspaces/alice",
+        ),
+        ({"jupyter_port": 1, "ssh_port": 2, "data": "/srv/workspaces/alice/home"}, "expected each to have its own, outside of the other's"),
     ],
 )
 def test_conflicting_claims(second: dict, says: str) -> None:
@@ -148,3 +202,23 @@ def test_a_key_is_not_repeated_in_full() -> None:
     with pytest.raises(AnsibleFilterError) as refusal:
         complete(entry(authorized_keys=[secret]))
     assert "b3BlbnNzaC1rZXk" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "removed"),
+    [
+        ([], ["/srv/w/a"]),
+        ([entry(name="ab", data="/srv/w/ab")], ["/srv/w/a"]),
+        # Renamed, with the same data.
+        ([entry(name="b", data="/srv/w/a")], []),
+        ([entry(name="b", data="/srv/w/a/home")], []),
+        ([entry(name="b", data="/srv/w")], []),
+        ([entry(name="b", volumes=["/srv/w/a/home:/old"])], []),
+        ([entry(name="b", datasets=["/srv/w/a"])], []),
+    ],
+)
+def test_data_that_another_has_is_not_removed(remaining: list[dict], removed: list[str]) -> None:
+    claims = {"a": {"data": "/srv/w/a"}, "broken": {}}
+    assert unclaimed_data(claims, ["a", "broken", "unknown"], complete(*remaining)) == removed
+    # One that is there and does not leave, though the list has it not.
+    assert unclaimed_data({**claims, "stays": {"data": "/srv/w/a"}}, ["a"], complete(*remaining)) == []
