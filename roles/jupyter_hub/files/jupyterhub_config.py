@@ -69,7 +69,8 @@ spawner.volumes = {
     "/etc/jupyterhub/users/{raw_username}/passwd": {"bind": "/etc/passwd", "mode": "ro"},
     "/etc/jupyterhub/users/{raw_username}/group": {"bind": "/etc/group", "mode": "ro"},
 } | {path: {"bind": path, "mode": "ro", "propagation": "rslave"} for path in SETTINGS["datasets"]}
-# A server ends itself when nothing runs in it: a kernel that computes, and a terminal that is in use, keep it.
+# A server ends itself when nothing runs in it: a kernel that computes, and a terminal that is in use or has a command that runs, keep it. So does
+# what runs without either, a tmux session or a job: the container's entry point starts the server again then (roles/workspace_image/files).
 spawner.args = [
     '--ServerApp.terminado_settings={"shell_command": ["/bin/bash"]}',
     f"--ServerApp.shutdown_no_activity_timeout={SETTINGS['idle_s']}",
@@ -77,5 +78,7 @@ spawner.args = [
     f"--MappingKernelManager.cull_interval={max(1, min(300, SETTINGS['idle_s']))}",
     # A notebook that is left open in a browser is idle all the same.
     "--MappingKernelManager.cull_connected=True",
+    "--TerminalsExtensionApp.terminal_manager_class=workspace_terminals.Terminals",
     f"--TerminalManager.cull_inactive_timeout={SETTINGS['idle_s']}",
+    f"--TerminalManager.cull_interval={max(1, min(300, SETTINGS['idle_s']))}",
 ]
