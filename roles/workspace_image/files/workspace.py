@@ -4,7 +4,7 @@ Usage: workspace.py              (a workspace of its own)
        workspace.py COMMAND...   (a user's server of a hub: the command is JupyterHub's, which also says who the user is)
 
 It runs as the workspace's user, without any privilege, on a file system that is read-only but for what is mounted: the home directory;
-/run/user/<uid>, in memory; and, in a workspace of its own, /var/lib/workspace/ssh, where the host key is kept, and /run/workspace, read-only, with
+/run/user/<uid>, in memory; and, in a workspace of its own, /var/lib/workspace/ssh, for the host key, and /run/workspace, read-only, with
 
   settings.json     secret_hash (Argon2), base_url, idle_shutdown_s (0 is never), environment (of everything that runs in the workspace)
   authorized_keys   read by sshd at every login, so that a new key needs no restart

@@ -16,7 +16,7 @@ def has_children(parent: int, processes: Path = Path("/proc")) -> bool:
     for process in processes.iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):
-                # "pid (name) state parent …"
+                # It says pid, name in parentheses, state, parent and more.
                 state, ppid = (process / "stat").read_bytes().rpartition(b") ")[2].split()[:2]
                 if state not in ENDED and int(ppid) == parent:
                     return True

@@ -49,7 +49,7 @@ def test_only_what_differs_is_changed_and_shown_but_never_a_secret(capsys: pytes
     assert (tmp_path / "etc/key").stat().st_mode & 0o7777 == 0o600
 
 
-@pytest.mark.parametrize("secret", ["it's \"hunter2\"", "hunter2\\hunter2", "hunter2 für ädä", "hunter2\nhunter2", "hunter2\x1bhunter2"])
+@pytest.mark.parametrize("secret", ['it\'s "hunter2"', "hunter2\\hunter2", "hunter2 für ädä", "hunter2\nhunter2", "hunter2\x1bhunter2"])
 def test_no_content_is_logged_however_python_writes_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: str
 ) -> None:

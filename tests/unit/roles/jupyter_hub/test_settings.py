@@ -30,7 +30,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             {
                 "ansible.builtin.set_fact": {"__jupyter_hub_hashes": ["hash of ada's", "hash of grace's"]},
             },
-            {"ansible.builtin.copy": {"content": "{{ __jupyter_hub_settings | to_json }}", "dest": f"{place}/settings.json", "mode": "0600"}},
+            {
+                "ansible.builtin.copy": {
+                    "content": "{{ __jupyter_hub_settings | to_json }}",
+                    "dest": f"{place}/settings.json",
+                    "mode": "0600",
+                }
+            },
         ],
     }
     (place / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
