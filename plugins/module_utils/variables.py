@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.gpu.fleet.plugins.module_utils import expectation, public_key
+from ansible_collections.gpu.fleet.plugins.module_utils import certificate, expectation, public_key
 from ansible_collections.gpu.fleet.plugins.module_utils.driver import waves
 from ansible_collections.gpu.fleet.plugins.module_utils.nfs import mounts
 from ansible_collections.gpu.fleet.plugins.module_utils.users import wish
-from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import claims
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import claims, hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +26,8 @@ _WORKSPACE_PLACES = {"data_directory": "/srv/workspaces", "bind_address": "127.0
 _READERS: dict[str, Callable[[Any], object]] = {
     "driver_upgrade_waves": waves.checked,
     "gpu_readiness_expectation": expectation.parse,
+    "jupyter_hub_profiles": hub.profiles,
+    "jupyter_hub_users": hub.complete,
     "jupyter_workspaces": lambda entries: claims.complete(entries, _WORKSPACE_PLACES),
     "nfs_client_mounts": mounts.complete,
     "ssh_authorized_keys": lambda entries: public_key.checked([key for entry in entries for key in entry["keys"]], options=True),
@@ -34,6 +36,8 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "users_accounts": lambda entries: wish.complete(entries, []),
     "users_groups": lambda entries: wish.complete([], entries),
 }
+# The same of several values of a role: the reader is given all of them where the one that it is named for is there.
+_READERS_OF_SEVERAL: dict[str, Callable[[Mapping[str, Any]], object]] = {"reverse_proxy_certificate": certificate.contradiction}
 
 
 def options_of(specification: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +78,11 @@ def wrong_values(role: str, values: Mapping[str, Any], options: Mapping[str, Any
 def contradictions(values: Mapping[str, Any]) -> list[str]:
     """Say which values of the right type cannot be meant. Values that are wrong already must not be among them."""
     messages = []
-    for name in sorted(name for name in _READERS if values.get(name)):
+    readers = {name: (read, values[name]) for name, read in _READERS.items() if values.get(name)}
+    readers |= {name: (read, values) for name, read in _READERS_OF_SEVERAL.items() if values.get(name)}
+    for name, (read, given) in sorted(readers.items()):
         try:
-            _READERS[name](values[name])
+            read(given)
         except ValueError as mistakes:
             messages.append(f"{name}: {mistakes}")
     return messages

@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - What ansible.builtin.copy and ansible.builtin.file do one by one costs a connection and an interpreter for each; this costs one for all.
   - Each file is replaced whole. They are written in the order in which they are named.
+  - The node's log says that the module ran, and of no file what it says.
 options:
   files:
     description: Files and directories, each after the directory that it lies in.
@@ -26,7 +27,7 @@ options:
         description: What a file says. Without it and O(files[].secret_content), it is a directory.
         type: str
       secret_content:
-        description: As O(files[].content), and neither shown nor logged.
+        description: As O(files[].content), and not shown.
         type: str
       mode:
         description: Its mode, as ansible.builtin.file takes it.
@@ -94,7 +95,15 @@ FILE = {
     "recurse": {"type": "bool", "default": False},
 }
 OPTIONS = {
-    "files": {"type": "list", "elements": "dict", "required": True, "options": FILE, "mutually_exclusive": [("content", "secret_content")]},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": FILE,
+        "mutually_exclusive": [("content", "secret_content")],
+        # The node's log would have it as Python writes it, where a secret with a quote or a backslash is not found any more and not masked.
+        "no_log": True,
+    },
 }
 
 
@@ -158,6 +167,8 @@ def _have(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[bool, dict[str
 
 def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    # What is returned is paths and what is no secret: only the secrets themselves are masked in it.
+    module.no_log_values = {wanted["secret_content"] for wanted in module.params["files"] if wanted["secret_content"]}
     changed_paths: list[str] = []
     diffs: list[dict[str, str]] = []
     for wanted in module.params["files"]:

@@ -60,6 +60,7 @@ def plan(
             *_taken_groups(groups, seen),
             *_absent_groups(users, groups, seen, foresee=foresee),
             *_leaves(leaving, connects_as),
+            *_foreign_keys(changes["keys"], seen),
         ],
         "during": during,
         "after": after,
@@ -69,6 +70,13 @@ def plan(
 def _has(user: Mapping[str, Any], seen: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = seen["users"].get(user["name"], {})
     return found
+
+
+def _foreign_keys(keys: Sequence[Mapping[str, Any]], seen: Mapping[str, Any]) -> Iterator[str]:
+    """Keys are not written where a user has put something else, such as a link to a file of root's."""
+    for user in keys:
+        if _has(user, seen).get("foreign"):
+            yield f"user {user['name']}: {_has(user, seen)['foreign']}"
 
 
 def _taken_users(users: Sequence[Mapping[str, Any]], seen: Mapping[str, Any]) -> Iterator[str]:

@@ -30,11 +30,8 @@ def users(entries: Sequence[Mapping[str, Any]], node: Mapping[str, Any], subnet:
 
     A user keeps number and address. Raises ValueError with every mistake found, each with what was expected.
     """
-    given = [{**_DEFAULTS, **{key: value for key, value in entry.items() if value is not None}} for entry in entries]
-    problems = [f"user {user.get('name', '')!r}: {mistake}" for user in given for mistake in _mistakes(user)]
-    names = [user.get("name") for user in given]
-    problems += [f"found user {name} twice, expected once" for name in sorted({str(name) for name in names if names.count(name) > 1})]
-    problems += _no_subnet(subnet, len(given))
+    given = _filled_in(entries)
+    problems = [*_users_mistakes(given), *_no_subnet(subnet, len(given))]
     if not given:
         problems.append("found nobody in jupyter_hub_users, expected at least one, or nobody could sign in")
     if not problems:
@@ -43,8 +40,14 @@ def users(entries: Sequence[Mapping[str, Any]], node: Mapping[str, Any], subnet:
         for user in given:
             user["gpus"] = gpu_limit if user["gpus"] is None else user["gpus"]
         problems += _numbers_twice(given)
-    if problems:
-        raise ValueError(f"{'; '.join(problems)}. Next: correct jupyter_hub_users in the inventory. Nothing was changed")
+    _refuse_users(problems)
+    return given
+
+
+def complete(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the users with nothing left out that the inventory alone decides. Raises ValueError with every mistake found."""
+    given = _filled_in(entries)
+    _refuse_users(list(_users_mistakes(given)) or list(_numbers_twice([user for user in given if user["uid"] is not None])))
     return given
 
 
@@ -59,6 +62,21 @@ def profiles(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if problems:
         raise ValueError(f"{'; '.join(problems)}. Next: correct jupyter_hub_profiles in the inventory. Nothing was changed")
     return given
+
+
+def _filled_in(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**_DEFAULTS, **{key: value for key, value in entry.items() if value is not None}} for entry in entries]
+
+
+def _refuse_users(problems: Sequence[str]) -> None:
+    if problems:
+        raise ValueError(f"{'; '.join(problems)}. Next: correct jupyter_hub_users in the inventory. Nothing was changed")
+
+
+def _users_mistakes(given: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from (f"user {user.get('name', '')!r}: {mistake}" for user in given for mistake in _mistakes(user))
+    names = [user.get("name") for user in given]
+    yield from (f"found user {name} twice, expected once" for name in sorted({str(name) for name in names if names.count(name) > 1}))
 
 
 def _mistakes(user: Mapping[str, Any]) -> Iterator[str]:
@@ -125,7 +143,7 @@ def _give_addresses(given: Sequence[dict[str, Any]], node: Mapping[str, Any], su
 
 def _numbers_twice(given: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Two users of one number could read each other's files."""
-    for uid in sorted({user["uid"] for user in given}):
-        names = [user["name"] for user in given if user["uid"] == uid]
+    for uid in sorted({int(user["uid"]) for user in given}):
+        names = [user["name"] for user in given if int(user["uid"]) == uid]
         if len(names) > 1:
             yield f"found uid {uid} for {' and '.join(names)}, expected each user to have a number of its own (uid)"

@@ -161,7 +161,8 @@ class WorkspaceSpawner(DockerSpawner):
         self.extra_create_kwargs = {
             "hostname": self.user.name,
             "user": f"{account['uid']}:{account['gid']}",
-            "entrypoint": ["jupyterhub-singleuser"],
+            # What keeps a workspace keeps a user's server, too.
+            "entrypoint": ["python", "/usr/local/lib/workspace/workspace.py", "jupyterhub-singleuser"],
             "working_dir": f"/home/{self.user.name}",
             "labels": {USER: self.user.name, GPUS: ",".join(device.uuid for device in self._devices)},
             "networking_config": {"EndpointsConfig": {self.network_name: {"IPAMConfig": {"IPv4Address": account["address"]}}}},

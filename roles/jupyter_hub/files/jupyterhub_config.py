@@ -68,8 +68,15 @@ spawner.volumes = {
     f"{SETTINGS['data_directory']}/{{raw_username}}/home": "/home/{raw_username}",
     "/etc/jupyterhub/users/{raw_username}/passwd": {"bind": "/etc/passwd", "mode": "ro"},
     "/etc/jupyterhub/users/{raw_username}/group": {"bind": "/etc/group", "mode": "ro"},
-} | {path: {"bind": path, "mode": "ro", "propagation": "rslave"} for path in SETTINGS["datasets"]}
-# A server ends itself when nothing runs in it: a kernel that computes, and a terminal that is in use, keep it.
+}
+# Not as volumes: Docker makes those that are not there, and an empty directory in the place of a data set looks like one.
+spawner.mounts = [
+    {"type": "bind", "source": path, "target": path, "read_only": True, "propagation": "rslave"}
+    # A single brace is the spawner's to fill in.
+    for path in (path.replace("{", "{{").replace("}", "}}") for path in SETTINGS["datasets"])
+]
+# A server ends itself when nothing runs in it: a kernel that computes keeps it, and so does a terminal in use, or in which a command runs.
+# While a tmux session or a job is left, the container's entry point starts it again (role workspace_image).
 spawner.args = [
     '--ServerApp.terminado_settings={"shell_command": ["/bin/bash"]}',
     f"--ServerApp.shutdown_no_activity_timeout={SETTINGS['idle_s']}",
@@ -77,5 +84,7 @@ spawner.args = [
     f"--MappingKernelManager.cull_interval={max(1, min(300, SETTINGS['idle_s']))}",
     # A notebook that is left open in a browser is idle all the same.
     "--MappingKernelManager.cull_connected=True",
+    "--TerminalsExtensionApp.terminal_manager_class=workspace_terminals.Terminals",
     f"--TerminalManager.cull_inactive_timeout={SETTINGS['idle_s']}",
+    f"--TerminalManager.cull_interval={max(1, min(300, SETTINGS['idle_s']))}",
 ]

@@ -1,12 +1,12 @@
 """Print what there is of the hub on this node, and what the node has for it, as one line of JSON.
 
-Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `data_directory`, `python` and `network`)
+Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `datasets`, `data_directory`, `python` and `network`)
 
 Printed: `active` (the hub and its socket run and are enabled), `files` (mode and SHA-256 of what the role writes; no contents), `lock`
 (SHA-256 of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of
 the Docker network), `containers` (of users: name and user), `local` (the names that are the node's own accounts, and not a directory's),
-`shadow` (the group that may read the hashes of these accounts), and what module_utils/workspaces/hub.py describes: `users`, `homes`,
-`addresses`. Nothing is changed; what cannot be read is left out.
+`shadow` (the group that may read the hashes of these accounts), `missing` (the data sets that are not there or do not answer), and what
+module_utils/workspaces/hub.py describes: `users`, `homes`, `addresses`. Nothing is changed; what cannot be read is left out.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ CONFIGURATION = Path("/etc/jupyterhub")
 PROGRAMS = Path("/opt/jupyterhub")
 
 
-def run(*command: str) -> str:
+def run(*command: str, timeout_s: float = 60) -> str:
     """Return what a command prints, or nothing where it fails or is not there."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -76,6 +76,11 @@ def addresses() -> dict:
     return {name: user["address"] for name, user in settings["users"].items()}
 
 
+def is_missing(path: str) -> bool:
+    """Say whether a directory is not there. One on a server that does not answer would hold us for minutes, so another process asks."""
+    return run("sh", "-c", '[ -d "$0" ] && echo yes', path, timeout_s=10) == ""
+
+
 def containers() -> list:
     """Return the containers of users."""
     rows = run(
@@ -100,6 +105,7 @@ def look(asked: dict) -> dict:
         "users": users(asked["names"]),
         "local": local(asked["names"]),
         "shadow": shadow(),
+        "missing": [path for path in asked["datasets"] if is_missing(path)],
         "homes": homes(Path(asked["data_directory"])),
         "addresses": addresses(),
     }

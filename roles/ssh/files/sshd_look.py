@@ -1,6 +1,6 @@
 """Look at one node's SSH server: what it is, what it can do, and whether this role's settings are those that hold.
 
-Usage: sshd_look.py CONFIG DROP_IN DIRECTORY; prints JSON. It changes nothing.
+Usage: sshd_look.py CONFIG DROP_IN DIRECTORY [USER...]; prints JSON. It changes nothing. The users are those who are to be given keys.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -103,13 +104,46 @@ def groups_of(name: str) -> list[str]:
     return sorted(names[gid] for gid in gids if gid in names)
 
 
+def foreign(home: Path, uid: int) -> str:
+    """Say why keys must not be written into a home directory. A user may have put a link in their place, which root would follow."""
+    for path, kind, is_kind in ((home / ".ssh", "directory", stat.S_ISDIR), (home / ".ssh/authorized_keys", "plain file", stat.S_ISREG)):
+        try:
+            status = path.lstat()
+        except OSError:
+            return ""  # there is none yet, or only the user sees it
+        # Root's own links lead where root wanted them to.
+        if uid and not is_kind(status.st_mode):
+            found = f"a link to {path.readlink()}" if path.is_symlink() else f"no {kind}"
+            return f"found that {path} is {found}, expected a {kind} of the user's own: remove it on the node"
+        if uid != status.st_uid:
+            return f"found that {path} belongs to number {status.st_uid}, expected {uid}: remove it on the node, or give it to the user"
+    return ""
+
+
+def foreigns(names: list[str]) -> list[str]:
+    """Say for which users keys must not be written, and why."""
+    users = [pwd.getpwnam(name) for name in names if name not in absent(names)]
+    return [f"user {entry.pw_name}: {problem}" for entry in users if (problem := foreign(Path(entry.pw_dir), entry.pw_uid))]
+
+
+def absent(names: list[str]) -> list[str]:
+    """Return the names that are no user's, of a directory neither."""
+    found = []
+    for name in names:
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            found.append(name)
+    return found
+
+
 def texts(drop_in: Path, directory: Path, unit: str) -> dict[str, str]:
     """Read every file that the role may have written."""
     paths = [*sorted(path for path in directory.rglob("*") if path.is_file()), Path(SOCKET_DROP_IN.format(unit)), drop_in]
     return {str(path): path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
 
-def look(config: Path, drop_in: Path, directory: Path) -> dict[str, Any]:
+def look(config: Path, drop_in: Path, directory: Path, *users: str) -> dict[str, Any]:
     """Read the node."""
     if not Path(SSHD).exists() or not config.exists():
         return {"error": f"Found no SSH server ({SSHD}, {config}). Expected OpenSSH. Next step: install the package openssh-server."}
@@ -135,10 +169,12 @@ def look(config: Path, drop_in: Path, directory: Path) -> dict[str, Any]:
         "ports": [int(port) for port in whole.get("port", [])],
         "includes": includes(config.read_text(encoding="utf-8"), str(drop_in)),
         "files": files,
+        "foreign": foreigns(list(users)),
+        "absent": absent(list(users)),
         "overridden": overridden(written, alone, whole),
         "algorithms": {kind: output("ssh", "-Q", kind).split() for kind in ("kex", "cipher", "mac", "key-sig")},
     }
 
 
 if __name__ == "__main__":
-    json.dump(look(*map(Path, sys.argv[1:4])), sys.stdout)
+    json.dump(look(*map(Path, sys.argv[1:4]), *sys.argv[4:]), sys.stdout)

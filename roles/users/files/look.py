@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pwd
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,22 @@ def key_digests(text: str) -> list[str]:
     return sorted(hashlib.sha256(line.encode()).hexdigest() for line in lines if line and not line.startswith("#"))
 
 
+def foreign(home: Path, uid: int) -> str:
+    """Say why keys must not be written into a home directory. A user may have put a link in their place, which root would follow."""
+    for path, kind, is_kind in ((home / ".ssh", "directory", stat.S_ISDIR), (home / ".ssh/authorized_keys", "plain file", stat.S_ISREG)):
+        try:
+            status = path.lstat()
+        except OSError:
+            return ""  # there is none yet, or only the user sees it
+        # Root's own links lead where root wanted them to.
+        if uid and not is_kind(status.st_mode):
+            found = f"a link to {path.readlink()}" if path.is_symlink() else f"no {kind}"
+            return f"found that {path} is {found}, expected a {kind} of the user's own: remove it on the node"
+        if uid != status.st_uid:
+            return f"found that {path} belongs to number {status.st_uid}, expected {uid}: remove it on the node, or give it to the user"
+    return ""
+
+
 def look(record: Path, names: list[str]) -> dict[str, Any]:
     """Read the node."""
     remembered: dict[str, Any] = json.loads(text_of(record) or '{"users": {}, "groups": [], "former": {}}')
@@ -66,6 +83,7 @@ def look(record: Path, names: list[str]) -> dict[str, Any]:
                 "home": entry.pw_dir,
                 "groups": sorted(team.gr_name for team in teams if name in team.gr_mem),
                 "keys": key_digests(text_of(Path(entry.pw_dir) / ".ssh" / "authorized_keys")),
+                "foreign": foreign(Path(entry.pw_dir), entry.pw_uid),
                 "linger": Path(LINGER, name).exists(),
             }
             for name, entry in everyone.items()

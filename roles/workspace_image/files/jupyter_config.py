@@ -54,6 +54,8 @@ c.ServerApp.shutdown_no_activity_timeout = SETTINGS["idle_shutdown_s"]
 c.MappingKernelManager.cull_idle_timeout = SETTINGS["idle_shutdown_s"]
 # A notebook that is left open in a browser is idle all the same.
 c.MappingKernelManager.cull_connected = True
+# A terminal in which a command runs is not, however silent it is.
+c.TerminalsExtensionApp.terminal_manager_class = "workspace_terminals.Terminals"
 c.TerminalManager.cull_inactive_timeout = SETTINGS["idle_shutdown_s"]
 # Look for what is idle as often as the server itself does.
 c.MappingKernelManager.cull_interval = c.TerminalManager.cull_interval = 60

@@ -1,7 +1,10 @@
 """Entry point of a workspace: start JupyterLab and the SSH server, and end when either ends.
 
+Usage: workspace.py              (a workspace of its own)
+       workspace.py COMMAND...   (a user's server of a hub: the command is JupyterHub's, which also says who the user is)
+
 It runs as the workspace's user, without any privilege, on a file system that is read-only but for what is mounted: the home directory;
-/var/lib/workspace/ssh, where the host key is kept; /run/user/<uid>, in memory; and /run/workspace, read-only, with
+/run/user/<uid>, in memory; and, in a workspace of its own, /var/lib/workspace/ssh, for the host key, and /run/workspace, read-only, with
 
   settings.json     secret_hash (Argon2), base_url, idle_shutdown_s (0 is never), environment (of everything that runs in the workspace)
   authorized_keys   read by sshd at every login, so that a new key needs no restart
@@ -147,8 +150,8 @@ class Services:
     def watch(self) -> int:
         """Reap whatever ends, as the first process of a container must, until one of the services does; then end the others.
 
-        Where the workspace may sleep, JupyterLab ends by itself when it was idle for long enough. While somebody works in a shell it is
-        started again, else the workspace sleeps until it is started.
+        Where the workspace may sleep, JupyterLab ends by itself when it was idle for long enough: it sees kernels and terminals. While a
+        login, a tmux session or a job is left, which it does not see, it is started again, else the workspace sleeps until it is started.
         """
         while True:
             ended, status = os.wait()
@@ -173,6 +176,12 @@ class Services:
         return 0 if self._asked_to_end else 1
 
 
+def serve_hub(command: list[str]) -> int:
+    """Start a user's server of a hub and stay until it ends. What it is told is in its environment and on its command line."""
+    os.umask(0o022)
+    return Services({"jupyter": command}, dict(os.environ), os.environ["HOME"], may_sleep=True).watch()
+
+
 def main() -> int:
     """Start both services and stay until one of them ends."""
     os.umask(0o022)
@@ -193,4 +202,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve_hub(sys.argv[1:]) if sys.argv[1:] else main())

@@ -49,6 +49,27 @@ def test_only_what_differs_is_changed_and_shown_but_never_a_secret(capsys: pytes
     assert (tmp_path / "etc/key").stat().st_mode & 0o7777 == 0o600
 
 
+@pytest.mark.parametrize("secret", ['it\'s "hunter2"', "hunter2\\hunter2", "hunter2 für ädä", "hunter2\nhunter2", "hunter2\x1bhunter2"])
+def test_no_content_is_logged_however_python_writes_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: str
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(module.AnsibleModule, "log", lambda _, text, log_args=None: logged.append(f"{text} {log_args}"))
+    files = [
+        {"path": str(tmp_path / "key"), "secret_content": secret, "mode": "0600"},
+        {"path": str(tmp_path / "settings"), "content": "plain", "mode": "0644"},
+    ]
+    result = run(capsys, files)
+    assert (tmp_path / "key").read_text(encoding="utf-8") == secret
+    assert logged
+    assert "hunter2" not in "".join(logged)
+    assert "plain" not in "".join(logged)
+    # What is returned has the secret nowhere, and the rest as it is.
+    assert "hunter2" not in json.dumps(result)
+    assert result["changed_paths"] == [str(tmp_path / "key"), str(tmp_path / "settings")]
+    assert [each["after"] for each in result["diff"]] == ["plain"]
+
+
 def test_check_mode_says_what_would_be_and_does_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result = run(capsys, wanted(tmp_path), check=True)
     assert len(result["changed_paths"]) == 3

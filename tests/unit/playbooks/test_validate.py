@@ -59,6 +59,12 @@ def test_a_good_inventory_passes(inventory: Path) -> None:
         ("users_accounts: [{name: alice, uid: 2001}, {name: bob, uid: 2001}]", "found uid 2001 2 times (alice, bob)"),
         ("users_accounts: [{name: alice, uid: 2001, authorized_keys: [nonsense]}]", "found the key 'nonsense'"),
         ("users_groups: [{name: Research}]", "found name 'Research'"),
+        ("jupyter_hub_users: [{name: root}]", "expected a login name other than root"),
+        ("jupyter_hub_profiles: [{name: One, gpus: some}]", "found gpus 'some'"),
+        (
+            "reverse_proxy_certificate: given, reverse_proxy_certificate_file: /none.crt, reverse_proxy_key_file: /none.key",
+            "found no file /none.crt",
+        ),
         ("ssh_trusted_user_ca_keys: [nonsense]", "found the key 'nonsense'"),
         ("nfs_client_mounts: [{path: /etc, server: a, export: /b}]", "found path '/etc'"),
     ],

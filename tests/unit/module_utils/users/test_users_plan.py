@@ -53,6 +53,15 @@ def test_a_new_user() -> None:
     assert found["during"] == found["after"] == {"users": {"alice": 2001}, "groups": ["research"], "former": {}}
 
 
+def test_keys_that_are_to_be_written_elsewhere_are_refused() -> None:
+    planted = {"foreign": "found that /home/x/.ssh is a link to /etc", "keys": []}
+    seen = {**SETTLED, "users": {"alice": there(**planted)}}
+    assert plan(seen, ALICE)["problems"] == ["user alice: found that /home/x/.ssh is a link to /etc"]
+    # What is not to be written harms nobody: who leaves, leaves.
+    assert plan({**seen, "users": {"alice": there(**{**planted, "keys": [DIGEST]})}}, ALICE)["problems"] == []
+    assert plan(seen)["problems"] == []
+
+
 def test_what_is_as_it_should_be_is_left() -> None:
     found = plan(SETTLED, ALICE)
     assert not found["any"]

@@ -8,6 +8,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpu.fleet.plugins.filter.hub_profiles import hub_profiles
 from ansible_collections.gpu.fleet.plugins.filter.hub_users import hub_users
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.hub import complete
 
 EMPTY: dict[str, Any] = {"users": {}, "homes": {}, "addresses": {}}
 SUBNET = "172.31.250.0/29"
@@ -79,6 +80,23 @@ def test_mistakes_are_refused(entries: list[dict[str, Any]], says: str) -> None:
 def test_a_network_that_is_none_is_refused(subnet: str) -> None:
     with pytest.raises(AnsibleFilterError, match="found jupyter_hub_network"):
         users(ADA, subnet=subnet)
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ([{"name": "root"}], "expected a login name other than root"),
+        ([ADA, ADA], "found user ada twice"),
+        ([{**ADA, "uid": 7}, {**GRACE, "uid": "7"}, {"name": "joan"}], "found uid 7 for ada and grace"),
+    ],
+)
+def test_what_the_inventory_alone_can_know_is_refused_without_a_node(entries: list[dict[str, Any]], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        complete(entries)
+
+
+def test_who_is_left_to_the_node_is_no_mistake() -> None:
+    assert [user["uid"] for user in complete([{"name": f"user{number}"} for number in range(300)])] == [None] * 300
 
 
 def test_a_password_is_not_told() -> None:

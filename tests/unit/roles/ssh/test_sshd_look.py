@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from ansible_collections.gpu.fleet.roles.ssh.files import sshd_look
 from ansible_collections.gpu.fleet.roles.ssh.files.sshd_look import (
+    absent,
     connecting,
+    foreign,
+    foreigns,
     groups_of,
     includes,
     look,
@@ -125,3 +128,15 @@ def test_every_file_of_the_role_is_read(tmp_path: Path) -> None:
         "drop-in": "drop-in",
     }
     assert texts(tmp_path / "none", tmp_path / "none", "no-such-unit") == {}
+
+
+def test_keys_are_for_users_that_there_are() -> None:
+    assert absent(["root", "nobody-of-that-name"]) == ["nobody-of-that-name"]
+    # Root's own links lead where root wanted them to.
+    assert foreigns(["root", "nobody-of-that-name"]) == []
+
+
+def test_no_key_is_written_through_a_link(tmp_path: Path) -> None:
+    assert foreign(tmp_path, 2001) == ""
+    (tmp_path / ".ssh").symlink_to("/etc")
+    assert "/.ssh is a link to /etc, expected a directory of the user's own" in foreign(tmp_path, 2001)

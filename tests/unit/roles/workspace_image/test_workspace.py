@@ -113,3 +113,30 @@ def test_what_has_ended_is_nobody(tmp_path: Path, stat: str, *, somebody: bool) 
     (tmp_path / "meminfo").touch()
     (tmp_path / "41").mkdir()  # gone between the two looks
     assert workspace.somebody_is_here({1}, tmp_path) is somebody
+
+
+HUB = (
+    PROGRAM.partition("first, second")[0]
+    + """
+workspace.somebody_is_here = lambda own: not os.path.exists(sys.argv[1])
+sys.exit(workspace.serve_hub(["/bin/sh", "-c", sys.argv[2]]))
+"""
+)
+
+
+def test_a_server_of_a_hub_is_there_as_long_as_a_job_is(tmp_path: Path) -> None:
+    """It ends for idleness once while a job runs and is started again, and once when the job, which it cannot see, is done."""
+    server = f"echo server; test -e {tmp_path}/first && touch {tmp_path}/job-done; touch {tmp_path}/first"
+    done = subprocess.run(
+        [sys.executable, "-c", HUB, f"{tmp_path}/job-done", server], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.stdout.splitlines() == ["server", "server", "workspace: jupyter ended after being idle; ending"]
+    assert done.returncode == 42
+
+
+def test_a_server_of_a_hub_that_fails_is_not_started_again(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HUB, f"{tmp_path}/job-done", "exit 3"], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.stdout == "workspace: jupyter ended with 3; ending\n"
+    assert done.returncode == 1
