@@ -23,7 +23,7 @@ USAGE = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || awk '/^usage_us
 
 def build_image() -> None:
     """Have what the nodes are made of."""
-    command = [ROOT / "tests/sandbox/images/node.sh", ROOT / ".cache/sandbox", ROOT / ".venv/bin/python", "bookworm"]
+    command = [str(ROOT / "tests/sandbox/images/node.sh"), str(ROOT / ".cache/sandbox"), str(ROOT / ".venv/bin/python"), "bookworm"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
