@@ -40,7 +40,7 @@ options:
         description: Its group. The default leaves it.
         type: str
       recurse:
-        description: Of a directory, whether all in it gets the same owner, group and mode, but for what links lead to.
+        description: Of a directory, whether all in it gets the same owner and group, of links these themselves and not what they lead to.
         type: bool
         default: false
 attributes:
@@ -80,6 +80,7 @@ diff:
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ def _attributes(module: AnsibleModule, wanted: dict[str, Any], path: Path) -> bo
     return changed
 
 
+def _own(module: AnsibleModule, top: Path) -> bool:
+    """Give all that is below a directory the directory's owner and group, and return whether they were others.
+
+    Who may write there can put a link in the place of what was just looked at: all is reached through open directories, no link is followed.
+    """
+    wanted, changed = top.stat(), False
+    for _, directories, files, descriptor in os.fwalk(top, follow_symlinks=False):
+        for name in directories + files:
+            with suppress(FileNotFoundError):  # it may also be gone again
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                if (found.st_uid, found.st_gid) != (wanted.st_uid, wanted.st_gid):
+                    changed = True
+                    if not module.check_mode:
+                        os.chown(name, wanted.st_uid, wanted.st_gid, dir_fd=descriptor, follow_symlinks=False)
+    return changed
+
+
 def _have(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[bool, dict[str, str] | None]:
     """Have one file or directory; return whether it was changed, and the difference in what it says."""
     path, text, diff, changed = Path(wanted["path"]), _said(wanted), None, False
@@ -158,10 +176,8 @@ def _have(module: AnsibleModule, wanted: dict[str, Any]) -> tuple[bool, dict[str
                 _write(module, path, text)
     if path.exists():
         changed |= _attributes(module, wanted, path)
-        for below in path.rglob("*") if wanted["recurse"] else ():
-            # Where a link leads is not ours.
-            if not below.is_symlink():
-                changed |= _attributes(module, wanted, below)
+        if wanted["recurse"]:
+            changed |= _own(module, path)
     return changed, diff
 
 

@@ -82,7 +82,7 @@ def _wrong_name(name: Any) -> Iterator[str]:
 
 
 def _wrong_number(key: str, number: Any) -> Iterator[str]:
-    right = not isinstance(number, bool) and str(number).isdigit()
+    right = not isinstance(number, bool) and str(number).isdecimal()
     if not right or not (_LOWEST <= int(number) <= _HIGHEST or _FURTHER[0] <= int(number) <= _FURTHER[1]):
         yield f"found {key} {number!r}, expected a number from {_LOWEST} to {_HIGHEST}, or from {_FURTHER[0]} on"
 

@@ -22,7 +22,7 @@ _MIG = re.compile(r"[1-9]g\.[1-9][0-9]*gb(\+\S+)?")
 _DEFAULTS: dict[str, Any] = {"admin": False, "gpus": None, "uid": None, "gid": None, "groups": [], "password": ""}
 _SHORTEST_PASSWORD = 12
 # Numbers of users that neither the inventory nor the node knows, above those that a system gives to people.
-_FIRST_UID = 20001
+FIRST_UID = 20001
 
 
 def users(entries: Sequence[Mapping[str, Any]], node: Mapping[str, Any], subnet: str, gpu_limit: int | None = None) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def _profile_mistakes(profile: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_number(value: Any, least: int) -> bool:
-    return not isinstance(value, bool) and str(value).isdigit() and int(value) >= least
+    return not isinstance(value, bool) and str(value).isdecimal() and int(value) >= least
 
 
 def _no_subnet(subnet: str, count: int) -> Iterator[str]:
@@ -124,7 +124,7 @@ def _no_subnet(subnet: str, count: int) -> Iterator[str]:
 def _give_numbers(given: Sequence[dict[str, Any]], node: Mapping[str, Any]) -> None:
     taken = {int(user["uid"]) for user in given if user["uid"]}
     taken |= {uid for numbers in (*node["users"].values(), *node["homes"].values()) for uid in numbers}
-    free = (uid for uid in range(_FIRST_UID, _FIRST_UID + 100_000) if uid not in taken)
+    free = (uid for uid in range(FIRST_UID, FIRST_UID + 100_000) if uid not in taken)
     for user in given:
         uid, gid = node["users"].get(user["name"]) or node["homes"].get(user["name"]) or [None, None]
         user["uid"] = int(user["uid"] or uid or next(free))

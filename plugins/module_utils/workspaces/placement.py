@@ -21,12 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.workspaces import devices, ports
 from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.claims import clashes
+from ansible_collections.gpu.fleet.plugins.module_utils.workspaces.hub import FIRST_UID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-# Numbers of users that neither the inventory nor the node knows, as the hub gives them: above those that a system gives to people.
-_FIRST_UID = 20001
 
 
 def place(workspaces: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smallest_free_bytes: int) -> list[dict[str, Any]]:
@@ -53,7 +51,7 @@ def _give_users(placed: Sequence[dict[str, Any]], node: Mapping[str, Any], probl
     had = {workspace["user"]: homes[workspace["data"]] for workspace in placed if workspace["data"] in homes}
     hub = {path.rpartition("/")[2]: numbers for path, numbers in homes.items()}
     taken = {int(uid) for uid, _ in (*said.values(), *homes.values(), *node["users"].values())} | set(node["numbers"])
-    free = (uid for uid in count(_FIRST_UID) if uid not in taken)
+    free = (uid for uid in count(FIRST_UID) if uid not in taken)
     new: dict[str, Any] = {}
     for workspace in placed:
         user = workspace["user"]

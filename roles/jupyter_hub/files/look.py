@@ -5,8 +5,9 @@ Usage: python3 - ASKED < look.py      (ASKED: JSON with `names` of users, `datas
 Printed: `active` (the hub and its socket run and are enabled), `files` (mode and SHA-256 of what the role writes; no contents), `lock`
 (SHA-256 of the lock file that the environment was made of, if it is whole), `python` (the version of `python`), `network` (the subnet of
 the Docker network), `containers` (of users: name and user), `local` (the names that are the node's own accounts, and not a directory's),
-`shadow` (the group that may read the hashes of these accounts), `missing` (the data sets that are not there or do not answer), and what
-module_utils/workspaces/hub.py describes: `users`, `homes`, `addresses`. Nothing is changed; what cannot be read is left out.
+`shadow` (the group that may read the hashes of these accounts), `missing` (the data sets that are not there or do not answer),
+`docker` (what the engine says of itself), and what module_utils/workspaces/hub.py describes: `users`, `homes`, `addresses`. Nothing is
+changed; what cannot be read is left out.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ def look(asked: dict) -> dict:
         "local": local(asked["names"]),
         "shadow": shadow(),
         "missing": [path for path in asked["datasets"] if is_missing(path)],
+        "docker": json.loads(run("docker", "info", "--format", "{{json .}}") or "{}"),
         "homes": homes(Path(asked["data_directory"])),
         "addresses": addresses(),
     }

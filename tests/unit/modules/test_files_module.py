@@ -76,16 +76,21 @@ def test_check_mode_says_what_would_be_and_does_nothing(capsys: pytest.CaptureFi
     assert not (tmp_path / "etc").exists()
 
 
-def test_all_that_is_in_a_directory_follows_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_all_that_is_in_a_directory_goes_to_its_owner(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "keys/old").mkdir(parents=True)
-    (tmp_path / "keys/old/key").write_text("k", encoding="utf-8")
-    (tmp_path / "elsewhere").touch(mode=0o644)
+    (tmp_path / "keys/old/key").touch(mode=0o600)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").touch()
     (tmp_path / "keys/link").symlink_to(tmp_path / "elsewhere")
-    files = [{"path": str(tmp_path / "keys"), "mode": "u=rwX,go=", "recurse": True}]
+    files = [{"path": str(tmp_path / "keys"), "mode": "0700", "owner": "20001", "group": "20002", "recurse": True}]
+    assert run(capsys, files, check=True)["changed"]
+    assert (tmp_path / "keys/old/key").stat().st_uid == 0
     assert run(capsys, files)["changed"]
-    assert (tmp_path / "keys/old/key").stat().st_mode & 0o7777 == 0o600
-    assert (tmp_path / "elsewhere").stat().st_mode & 0o7777 == 0o644
-    assert (tmp_path / "keys/old").stat().st_mode & 0o7777 == 0o700
+    for given in ("keys/old", "keys/old/key", "keys/link"):
+        status = (tmp_path / given).lstat()
+        assert (status.st_uid, status.st_gid) == (20001, 20002)
+    assert {(tmp_path / kept).stat().st_uid for kept in ("elsewhere", "elsewhere/file")} == {0}
     assert not run(capsys, files)["changed"]
 
 
