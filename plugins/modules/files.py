@@ -144,7 +144,7 @@ def _attributes(module: AnsibleModule, wanted: dict[str, Any], path: Path) -> bo
 def _own(module: AnsibleModule, top: Path) -> bool:
     """Give all that is below a directory the directory's owner and group, and return whether they were others.
 
-    Who may write there can put a link in the place of what was just looked at: all is reached through open directories, no link is followed.
+    Who may write there can put a link in the place of what was looked at: all is reached through open directories, no link is followed.
     """
     wanted, changed = top.stat(), False
     for _, directories, files, descriptor in os.fwalk(top, follow_symlinks=False):
