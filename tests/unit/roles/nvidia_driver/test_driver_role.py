@@ -18,21 +18,24 @@ from ansible.template import Templar, trust_as_template
 ROOT = Path(__file__).parents[4]
 # Tasks that change a node, each replaced by one that writes down that it ran.
 CHANGES = ("files", "install_apt", "disk", "activate")
-# Modules that look at a node or change it: each writes down that it ran, and answers from a list, whose last answer stays.
+# What looks at a node or changes it: each writes down that it ran and what it was asked, and answers from a list, whose last answer stays.
+# It is an action, which Ansible calls; a module would be a program of its own, and take a quarter of a second each time.
 DOUBLE = """
 import json
 from pathlib import Path
-from ansible.module_utils.basic import AnsibleModule
-module = AnsibleModule({{**dict.fromkeys({options!r}, {{"type": "raw"}}), "state": {{"default": "held"}}}}, supports_check_mode=True)
-folder = Path({folder!r})
-said = "{name} " + module.params["state"] if "{name}" == "node_lock" else "{name}"
-with (folder / "steps").open("a") as steps:
-    steps.write(said + chr(10))
-with (folder / "{name}.asked").open("a") as asked:
-    asked.write(json.dumps(module.params) + chr(10))
-answers = json.loads((folder / "{name}.json").read_text())
-(folder / "{name}.json").write_text(json.dumps(answers[1:] or answers))
-module.exit_json(**answers[0])
+from ansible.plugins.action import ActionBase
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        folder, asked = Path({folder!r}), self._task.args
+        with (folder / "steps").open("a") as steps:
+            steps.write(" ".join(["{name}", *([asked["state"]] if "state" in asked else [])]) + chr(10))
+        with (folder / "{name}.asked").open("a") as log:
+            log.write(json.dumps(asked) + chr(10))
+        answers = json.loads((folder / "{name}.json").read_text())
+        (folder / "{name}.json").write_text(json.dumps(answers[1:] or answers))
+        return answers[0]
 """
 NEW, OLD = "535.309.01", "535.261.03"
 AS_IT_SHOULD_BE = {"converged": True, "version": NEW, "had": NEW, "loaded": NEW, "libraries": [NEW], "units": [], "kernels": ["6.1"]}
@@ -48,22 +51,20 @@ class Node:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ours = folder / "ansible_collections" / "gpu" / "fleet"
-        (ours / "plugins" / "modules").mkdir(parents=True)
+        (ours / "plugins" / "action").mkdir(parents=True)
         for name in ("filter", "module_utils"):
             (ours / "plugins" / name).symlink_to(ROOT / "plugins" / name)
         for name in ("galaxy.yml", "meta"):
             (ours / name).symlink_to(ROOT / name)
         role = ours / "roles" / "nvidia_driver"
         shutil.copytree(ROOT / "roles" / "nvidia_driver", role)
-        for name in (*CHANGES, "compile", "nvlink5"):
-            step = {"name": name, "ansible.builtin.shell": {"cmd": f"echo {name} >> {folder}/steps"}}
-            (role / "tasks" / f"{name}.yml").write_text(yaml.safe_dump([step]))
-        for name in ("nvidia_driver_plan", "gpu_users", "node_lock"):
-            options = yaml.safe_load((ROOT / "plugins/modules" / f"{name}.py").read_text().split('"""')[1])["options"]
-            double = DOUBLE.format(options=list(options), folder=str(folder), name=name)
-            (ours / "plugins" / "modules" / f"{name}.py").write_text(double)
+        steps = (*CHANGES, "compile", "nvlink5")
+        for name in steps:
+            (role / "tasks" / f"{name}.yml").write_text(yaml.safe_dump([{"name": name, f"gpu.fleet.{name}": {}}]))
+        for name in (*steps, "nvidia_driver_plan", "gpu_users", "node_lock"):
+            (ours / "plugins" / "action" / f"{name}.py").write_text(DOUBLE.format(folder=str(folder), name=name))
+            self.answers(name, {})
         self.answers("gpu_users", {"users": []})
-        self.answers("node_lock", {})
 
     def answers(self, module: str, *answers: dict[str, Any]) -> None:
         (self.folder / f"{module}.json").write_text(json.dumps(answers))
@@ -140,25 +141,25 @@ def test_nobody_is_asked_about_a_version_that_stays(node: Node) -> None:
     node.plans({**AS_IT_SHOULD_BE, "converged": False})  # such as one that is not held
     node.answers("gpu_users", {"users": [JOB]})
     assert node.run().returncode == 0
-    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", *CHANGES[:-1], "node_lock free"]
+    assert node.steps == ["nvidia_driver_plan", "node_lock", "nvidia_driver_plan", *CHANGES[:-1], "node_lock free"]
 
 
 def test_other_controllers_are_away_until_the_module_is_in_the_kernel(node: Node) -> None:
     node.plans(OTHER)
     assert node.run().returncode == 0
-    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "gpu_users", *CHANGES, "node_lock free"]
+    assert node.steps == ["nvidia_driver_plan", "node_lock", "nvidia_driver_plan", "gpu_users", *CHANGES, "node_lock free"]
 
 
 def test_they_are_away_from_a_reboot_too(node: Node) -> None:
     node.plans(NOT_REBOOTED)
     assert node.run().returncode == 0
-    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "gpu_users", "disk", "activate", "node_lock free"]
+    assert node.steps == ["nvidia_driver_plan", "node_lock", "nvidia_driver_plan", "gpu_users", "disk", "activate", "node_lock free"]
 
 
 def test_what_another_controller_has_done_meanwhile_is_not_done_again(node: Node) -> None:
     node.plans(BARE, AS_IT_SHOULD_BE)
     assert node.run().returncode == 0
-    assert node.steps == ["nvidia_driver_plan", "node_lock held", "nvidia_driver_plan", "disk", "node_lock free"]
+    assert node.steps == ["nvidia_driver_plan", "node_lock", "nvidia_driver_plan", "disk", "node_lock free"]
 
 
 def test_a_kernel_that_comes_along_gets_what_its_module_needs_before_it_is_booted(node: Node) -> None:
@@ -187,7 +188,7 @@ def test_within_a_run_that_has_the_node_already_the_lock_is_left_to_it(node: Nod
     node.plans(BARE)
     node.answers("node_lock", {"holder": {"owner": "this run"}, "mine": True})
     assert node.run().returncode == 0
-    assert node.steps == ["nvidia_driver_plan", "node_lock held", *CHANGES]
+    assert node.steps == ["nvidia_driver_plan", "node_lock", *CHANGES]
 
 
 def test_nothing_but_the_look_where_nothing_is_to_be_done(node: Node) -> None:
