@@ -35,8 +35,9 @@ def check(observation: Observation, _expectation: Expectation, _tables: Tables) 
     if kernels:
         findings.append(
             about.failed(
-                f"found the newer kernel {kernels[-1]} without an NVIDIA module, expected one as for the running kernel, or the "
-                f"next reboot comes up without GPUs: install linux-headers-{kernels[-1]} and run dkms autoinstall, or remove that kernel",
+                f"found the newer kernel {kernels[-1]} without an NVIDIA module, expected one as for the running kernel, or the next boot "
+                f"comes up without GPUs: run site.yml, whose role nvidia_driver brings it, or install linux-headers-{kernels[-1]} and run "
+                "dkms autoinstall, or remove that kernel",
                 observed=list(kernels),
                 expected="an NVIDIA module for each newer kernel",
                 source="/lib/modules",
