@@ -17,4 +17,4 @@ if ! cmp -s .venv/requirements.txt "$venv/requirements.txt"; then
     cp .venv/requirements.txt "$venv/"
 fi
 "$venv/bin/ansible" --version | sed -n '1p; /python version/p'
-PATH="$PWD/$venv/bin:$PATH" "$venv/bin/python" -m pytest --numprocesses auto --dist loadfile
+PATH="$PWD/$venv/bin:$PATH" tests/unit.sh

@@ -8,7 +8,7 @@ step() { printf '\n=== %s (%s)\n' "$1" "$(date +%T)"; }
 step "linters"
 tests/lint.sh
 step "unit and contract tests"
-python -m pytest --numprocesses auto --dist loadfile
+tests/unit.sh
 step "the same on the newest Python and ansible-core at hand"
 tests/newest.sh
 step "the local fleet: check, converge, idempotence, verify, faults"
