@@ -7,7 +7,6 @@ import pwd
 import socket
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpu.fleet.plugins.module_utils.node_lock import Holder, controller, is_gone, started
 
@@ -29,11 +28,12 @@ class ActionModule(ActionBase):
             holder = told.get("holder")
         if holder and not told["mine"]:
             path = self._task.args.get("path", "/var/lib/gpu-fleet/lock")
-            raise AnsibleActionFail(
+            # Returned and not raised, so that `until` can wait for it.
+            told["failed"] = True
+            told["msg"] = (
                 f"found this node locked by {holder['owner']} (process {holder['process']} there) since {holder['since']} for "
                 f"{holder['purpose']}, expected nobody: wait for that run to end; if it is gone for good, which cannot be known here, run "
-                f"`sudo rm {path}` on {(task_vars or {}).get('inventory_hostname', 'the node')}, then run again",
-                result=told,
+                f"`sudo rm {path}` on {(task_vars or {}).get('inventory_hostname', 'the node')}, then run again"
             )
         result.update(told)
         return result
