@@ -11,6 +11,7 @@ What a node has (`node`, seen by roles/jupyter/files/look.py):
   numbers     uids of all accounts that the node knows
   homes       {path of data: [uid, gid]} of the home directories that are there
   missing     paths that workspaces name and that are not there, or did not answer
+  owners      {path of data: {that path, or one that it lies in: uid of its owner, where that is not root}}
   free_bytes  {path of data: bytes that are free there}
 """
 
@@ -37,7 +38,8 @@ def place(workspaces: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smal
     _give_users(placed, node, problems)
     ports.give(placed, node, problems)
     devices.give(placed, node, problems)
-    problems += [*ports.in_use(placed, node), *clashes(placed), *_missing(placed, node), *_too_full(placed, node, smallest_free_bytes)]
+    problems += [*ports.in_use(placed, node), *clashes(placed), *_missing(placed, node)]
+    problems += [*_replaceable(placed, node), *_too_full(placed, node, smallest_free_bytes)]
     if problems:
         raise ValueError(f"{'; '.join(problems)}. Next: correct jupyter_workspaces in the inventory, or the node. Nothing was changed")
     return placed
@@ -72,6 +74,18 @@ def _missing(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> It
         for path in (*workspace["datasets"], *(volume.split(":")[0] for volume in workspace["volumes"])):
             if path in node["missing"]:
                 yield f"workspace {workspace['name']}: found no directory {path} that answers on the node, expected one"
+
+
+def _replaceable(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any]) -> Iterator[str]:
+    """Say whose data lies where a user of the node could put a link in its place, and so be given what is root's."""
+    names = {int(uid): name for name, (uid, _) in node["users"].items()}
+    for workspace in placed:
+        for path, uid in node["owners"].get(workspace["data"], {}).items():
+            if uid in names:
+                yield (
+                    f"workspace {workspace['name']}: found that {path} is {names[uid]}'s, who could lead the data {workspace['data']} "
+                    "elsewhere, expected a place in root's directories"
+                )
 
 
 def _too_full(placed: Sequence[Mapping[str, Any]], node: Mapping[str, Any], smallest: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ and `directory`, where data is)
 Printed: `units` (each workspace's unit: active and enabled states), `files` (mode and SHA-256 of what the role writes; no contents),
 `containers` (name, workspace and image), `hub` (whether the role jupyter_hub was here), `docker` (what the engine says of itself),
 and what module_utils/workspaces/placement.py describes: `gpus`, `no_gpus`, `claims`, `listening`, `users`, `numbers`, `homes`, `missing`,
-`free_bytes`.
+`owners`, `free_bytes`.
 Nothing is changed; what cannot be read is left out.
 """
 
@@ -141,6 +141,12 @@ def free_bytes(path: str) -> int:
     return shutil.disk_usage(place).free
 
 
+def owners(path: str) -> dict:
+    """Return who owns a path and what it lies in, as far as that is there and not root's."""
+    places = {place for start in (Path(path), Path(path).resolve()) for place in (start, *start.parents) if place.exists()}
+    return {str(place): place.lstat().st_uid for place in sorted(places) if place.lstat().st_uid}
+
+
 def claims() -> dict:
     """Return what the role wrote down of each workspace. What cannot be read claims nothing."""
     found = {}
@@ -181,6 +187,7 @@ def look(asked: dict) -> dict:
         "numbers": [account.pw_uid for account in pwd.getpwall()],
         "homes": homes(Path(asked["directory"]), asked["data"]),
         "missing": [path for path in asked["paths"] if is_missing(path)],
+        "owners": {path: owners(path) for path in asked["data"]},
         "free_bytes": {path: free_bytes(path) for path in asked["data"]},
     }
 

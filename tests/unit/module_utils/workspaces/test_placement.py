@@ -28,6 +28,7 @@ def node(**changes: Any) -> dict[str, Any]:
         "numbers": [],
         "homes": {},
         "missing": [],
+        "owners": {},
         "free_bytes": {},
     }
     return {"gpus": [gpu(index) for index in range(4)], **empty, **changes}
@@ -125,6 +126,11 @@ def test_a_port_on_another_address_is_another() -> None:
         ([{"ssh_port": 22}], {"listening": [["::", 22]]}, "found port 22 (ssh_port) in use by another program"),
         ([{"datasets": ["/data/imagenet"]}], {"missing": ["/data/imagenet"]}, "found no directory /data/imagenet that answers"),
         ([{"volumes": ["/scratch/a:/scratch"]}], {"missing": ["/scratch/a"]}, "found no directory /scratch/a that answers"),
+        (
+            [{"data": "/home/bob/w"}],
+            {"users": {"bob": [1001, 100]}, "owners": {"/home/bob/w": {"/home/bob": 1001}}},
+            "found that /home/bob is bob's, who could lead the data /home/bob/w elsewhere",
+        ),
         ([{}], {"free_bytes": {"/srv/workspaces/alice": 10**9}}, "found 1.0 GB free for /srv/workspaces/alice, expected at least 2.0 GB"),
     ],
 )
@@ -156,6 +162,11 @@ def test_parts_of_one_gpu_are_two() -> None:
 
 def numbers(*changes: dict[str, Any], **seen: Any) -> list[tuple[int, int]]:
     return [(w["uid"], w["gid"]) for w in place(entries(*changes), node(**seen), 0)]
+
+
+def test_the_data_of_who_cannot_log_in_to_the_node_may_lie_anywhere() -> None:
+    owners = {"/srv/workspaces/alice": {"/srv/workspaces": 1001}}
+    assert place(entries({}), node(users={"alice": [1000, 100]}, owners=owners), 0)
 
 
 def test_a_user_that_the_node_knows_keeps_its_numbers() -> None:

@@ -122,6 +122,17 @@ def test_whose_home_directories_are(tmp_path: Path) -> None:
     assert found == {key: [os.getuid(), os.getgid()] for key in (f"{tmp_path}/w/alice", f"{tmp_path}/elsewhere")}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_who_could_put_something_else_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "real/home").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real/home")
+    os.chown(tmp_path / "real", 1001, 1001)
+    os.chown(tmp_path / "link", 1002, 1002, follow_symlinks=False)
+    assert look.owners(f"{tmp_path}/real/home/new/data") == {f"{tmp_path}/real": 1001}
+    assert look.owners(f"{tmp_path}/link/new") == {f"{tmp_path}/link": 1002, f"{tmp_path}/real": 1001}
+    assert look.owners(f"{tmp_path}/other") == {}
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     assert look.is_missing(f"{tmp_path}/no")
     assert not look.is_missing(str(tmp_path))
@@ -151,6 +162,7 @@ def test_a_node_without_anything_is_seen_as_such(tmp_path: Path) -> None:
         "claims": {},
         "homes": {},
         "missing": [],
+        "owners": {},
         "free_bytes": {},
     }
     assert seen == {**nothing, "hub": False}

@@ -27,6 +27,7 @@ NODE = {
     "numbers": [],
     "homes": {},
     "missing": [],
+    "owners": {},
     "free_bytes": {},
 }
 (WORKSPACE,) = place(complete([{"name": "alice", "user": "alice", "authorized_keys": [KEY], "gpus": []}], PLACES), NODE, 0)
