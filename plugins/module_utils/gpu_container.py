@@ -6,26 +6,43 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _VENDOR = "nvidia.com/gpu"
+_VARIABLE = "NVIDIA_VISIBLE_DEVICES"
 
 
-def gpu_options(docker_info: Mapping[str, Any], gpus: str | Sequence[str | int] = "all") -> list[str]:
+def gpu_options(docker_info: Mapping[str, Any], gpus: str | Sequence[str | int] = "all", *, described: bool = True) -> list[str]:
     """Return the options of `docker run` that hand over `gpus`: `all`, or a list of indices or UUIDs (an empty list is no GPU).
 
-    Decided by what the engine says of itself (`docker info --format '{{json .}}'`): CDI, else NVIDIA's own runtime.
+    Decided by what the engine says of itself (`docker info --format '{{json .}}'`): CDI, else NVIDIA's own runtime. `described` is whether
+    the node has a CDI specification of its GPUs: Docker 28.2 and later says that it does CDI also where there is none.
     """
     chosen = _names(gpus)
     if not chosen:
-        return []
-    if docker_info.get("CDISpecDirs"):
-        return [word for gpu in chosen for word in ("--device", f"{_VENDOR}={gpu}")]
+        # PyTorch's image asks for all, and where NVIDIA's runtime is the engine's default it would be given them.
+        return ["--env", f"{_VARIABLE}=void"]
+    _refuse_no_answer(docker_info)
     runtimes = docker_info.get("Runtimes") or {}
+    names = [f"{_VENDOR}={gpu}" for gpu in chosen] if described else chosen
+    if docker_info.get("CDISpecDirs") and described:
+        return [word for name in names for word in ("--device", name)]
     if "nvidia" in runtimes:
-        return ["--runtime", "nvidia", "--env", f"NVIDIA_VISIBLE_DEVICES={','.join(chosen)}"]
+        # By CDI's names the runtime does what the specification says, instead of a hook that sets the container's devices behind the
+        # engine's back: those are gone at systemd's next daemon-reload.
+        return ["--runtime", "nvidia", "--env", f"{_VARIABLE}={','.join(names)}"]
     raise ValueError(
         f"this Docker engine (version {docker_info.get('ServerVersion', 'unknown')}) cannot hand GPUs to containers: "
         f"found neither CDI nor the runtime 'nvidia' (runtimes: {', '.join(sorted(runtimes)) or 'none'}). "
         "Install the NVIDIA container toolkit (role gpu.fleet.nvidia_container_toolkit), which configures either"
     )
+
+
+def _refuse_no_answer(docker_info: Mapping[str, Any]) -> None:
+    """Refuse what the client prints, with an exit status of 0, where there is no engine."""
+    errors = docker_info.get("ServerErrors")
+    if errors or not docker_info:
+        raise ValueError(
+            f"found that the Docker engine does not answer ({'; '.join(errors or ['nothing said'])}), expected it to run: "
+            "see systemctl status docker.service on the node"
+        )
 
 
 def _names(gpus: str | Sequence[str | int]) -> list[str]:

@@ -55,7 +55,7 @@ def observe(request: ProbeRequest, bindings: Callable[[], Any], nvml: Nvml, dead
         return Reading.unreadable(busy)
     sampler = Sampler(bindings, deadline, _BURN_IN_SAMPLE_S if request.burn_in else _SAMPLE_S)
     try:
-        course = _Course(request, Progress(root), deadline, Watched(sampler), _record(request, nvml))
+        course = _Course(request, root, Progress(root), deadline, Watched(sampler), _record(request, nvml))
         read = course.in_container() if request.runtime == CONTAINER else course.natively()
         if not read.is_known:
             return read
@@ -150,6 +150,7 @@ class _Course:
     """One run of the probe."""
 
     request: ProbeRequest
+    root: Path
     progress: Progress
     deadline: Deadline
     watched: Watched
@@ -165,7 +166,7 @@ class _Course:
 
     def in_container(self) -> Reading[Probe]:
         try:
-            gpus = engine_gpus(self.deadline)
+            gpus = engine_gpus(self.deadline, self.root)
         except ValueError as error:
             return Reading.unreadable(str(error))
         name = f"gpu-readiness-{secrets.token_hex(6)}"

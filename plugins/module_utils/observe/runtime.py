@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline, run
 from ansible_collections.gpu.fleet.plugins.module_utils.gpu_container import gpu_options
+from ansible_collections.gpu.fleet.plugins.module_utils.observe import cdi
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.container_engine import CDI_FOLDERS
 
 CONTAINER, NATIVE = "container", "native"
 INFO = ("docker", "info", "--format", "{{json .}}")
@@ -25,12 +28,10 @@ def python_with_torch(deadline: Deadline) -> str:
     raise ValueError(f"found no Python with PyTorch (tried {tried}), expected one: put it first in PATH, or use runtime container")
 
 
-def engine_gpus(deadline: Deadline) -> list[str]:
+def engine_gpus(deadline: Deadline, root: Path = Path("/")) -> list[str]:
     """Ask the Docker engine how it hands GPUs to a container: options of `docker run`; raises ValueError."""
     info = run(INFO, deadline.at_most(_LIMIT_S))
     if info.complaint:
         raise ValueError(f"the Docker engine does not answer: {info.complaint}")
     engine = json.loads(info.stdout)
-    if engine.get("ServerErrors"):
-        raise ValueError(f"the Docker engine does not answer: {'; '.join(engine['ServerErrors'])}")
-    return gpu_options(engine)
+    return gpu_options(engine, described=cdi.observe(root, engine.get("CDISpecDirs") or CDI_FOLDERS).is_known)

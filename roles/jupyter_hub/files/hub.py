@@ -154,10 +154,12 @@ class WorkspaceSpawner(DockerSpawner):
     async def create_object(self) -> Any:
         """Make the container."""
         info = await self.docker("info")
-        cdi = bool(info.get("CDISpecDirs"))
         account, profile = self.account, self.profile()
-        names = [device.name for device in self._devices]
+        # By UUID: an index is looked up anew at every start, and may be another GPU or slice by then.
+        names = [f"nvidia.com/gpu={device.uuid}" for device in self._devices]
         self.environment = {"HOME": f"/home/{self.user.name}", "USER": self.user.name, "SHELL": "/bin/bash"}
+        # PyTorch's image asks for all GPUs, which NVIDIA's runtime gives where it is the engine's default.
+        self.environment["NVIDIA_VISIBLE_DEVICES"] = "void"
         self.extra_create_kwargs = {
             "hostname": self.user.name,
             "user": f"{account['uid']}:{account['gid']}",
@@ -181,11 +183,12 @@ class WorkspaceSpawner(DockerSpawner):
         }
         self.mem_limit = profile.get("memory")
         self.cpu_limit = profile.get("cpus")
-        if names and cdi:
-            request = docker.types.DeviceRequest(driver="cdi", device_ids=[f"nvidia.com/gpu={name}" for name in names])
+        if names and info.get("CDISpecDirs"):
+            request = docker.types.DeviceRequest(driver="cdi", device_ids=names)
             self.extra_host_config["device_requests"] = [request]
         elif names:
-            # An engine without CDI has NVIDIA's runtime; the role nvidia_container_toolkit saw to that.
+            # An engine without CDI has NVIDIA's runtime, which does by these names what the specification says; the role
+            # nvidia_container_toolkit saw to both.
             self.extra_host_config["runtime"] = "nvidia"
             self.environment["NVIDIA_VISIBLE_DEVICES"] = ",".join(names)
         return await super().create_object()

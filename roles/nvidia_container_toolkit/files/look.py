@@ -115,17 +115,24 @@ def run(*command: str) -> Result:
 def engine_info() -> dict[str, Any]:
     """Ask Docker what it is, as far as GPUs go."""
     answer = run("docker", "info", "--format", "{{json .}}")
-    if answer.code:
+    info = {} if answer.code else json.loads(answer.out)
+    # Where there is no engine the client says so in what it prints, and ends with status 0.
+    silence = answer.error.strip() if answer.code else "; ".join(info.get("ServerErrors") or [])
+    if silence:
         raise ValueError(
-            f"Found that Docker does not answer ({answer.error.strip()}), expected a running engine. Run the role container_engine first, "
+            f"Found that Docker does not answer ({silence}), expected a running engine. Run the role container_engine first, "
             "or see systemctl status docker.service on the node."
         )
-    info = json.loads(answer.out)
     return {key: info.get(key) for key in ("ServerVersion", "Runtimes", "CDISpecDirs", "DefaultRuntime")}
 
 
 def look(wanted: dict[str, Any]) -> dict[str, Any]:
     """See the whole; what needs the toolkit is left out where it is not installed."""
+    if not wanted["cdi_spec"].endswith(".yaml"):
+        raise ValueError(
+            f"Found nvidia_container_toolkit_cdi_spec {wanted['cdi_spec']}, expected a path that ends with .yaml, since nvidia-ctk writes "
+            "another format into a file of another name. Nothing was changed. Correct it in the inventory."
+        )
     status = run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Want} ${db:Status-Status}\n", *wanted["packages"]).out
     packages = packages_differ(status, wanted["packages"])
     files = [path for path, text in wanted["files"].items() if text_differs(read(path), text)]

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Proves that a container gets the node's GPUs: nvidia-smi lists the same ones inside as outside.
 #   verify.sh IMAGE DOCKER_RUN_OPTION...
-# With an empty IMAGE, one is made of nothing but the C library's files that nvidia-smi is linked against, and removed again: whatever
-# else it finds inside was put there by the toolkit.
+# With an empty IMAGE, one is made of nothing but the C library's files that nvidia-smi is linked against, and the loader's settings, and
+# removed again: whatever else it finds inside was put there by the toolkit. (Up to 1.18.0 the toolkit tells the loader where the driver's
+# libraries are only in an image that has these settings, as all real ones have.)
 set -eu
 image=$1
 shift
@@ -16,8 +17,9 @@ esac
 
 if [ -z "$image" ]; then
     nvml=$(ldconfig -p | awk '$1 == "libnvidia-ml.so.1" { print $NF; exit }')
-    image=$(ldd "$smi" $nvml | grep -o '/[^ ]* (0x' | cut -d ' ' -f 1 | sort -u | xargs tar -C / --create --dereference --absolute-names \
-        | docker import - 2> /dev/null)
+    image=$({ ldd "$smi" $nvml | grep -o '/[^ ]* (0x' | cut -d ' ' -f 1 | sort -u
+              find /etc/ld.so.conf /etc/ld.so.conf.d /etc/ld.so.cache -maxdepth 0 2> /dev/null
+            } | xargs tar -C / --create --dereference --absolute-names | docker import - 2> /dev/null)
     trap 'docker rmi "$image" > /dev/null' EXIT
 fi
 

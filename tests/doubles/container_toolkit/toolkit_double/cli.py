@@ -145,7 +145,10 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=list_devices)
 
     system = commands.add_parser("system", allow_abbrev=False).add_subparsers(required=True)
-    for name, flags in {"create-device-nodes": ("--control-devices", "--load-kernel-modules"), "create-dev-char-symlinks": ()}.items():
+    for name, flags in {
+        "create-device-nodes": ("--control-devices", "--load-kernel-modules"),
+        "create-dev-char-symlinks": ("--create-all",),
+    }.items():
         command = system.add_parser(name, allow_abbrev=False)
         for flag in flags:
             _flag(command, flag)

@@ -53,11 +53,12 @@ def create_symlinks(root: Path, links: list[str]) -> None:
 
 
 def update_ldcache(root: Path, folders: list[str], ldconfig: str) -> int:
-    """Make the container's loader know the folders, also after a later ldconfig of its own."""
+    """Make the container's loader know the folders, as the real hook up to 1.18.0: an image without a cache gets none."""
+    command = [ldconfig, "-r", str(root), "-f", "/etc/ld.so.conf"]
+    command += ["-C", "/etc/ld.so.cache"] if (root / "etc/ld.so.cache").exists() else ["-N"]
     directory = root / CONF_D.lstrip("/")
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "00-nvcr-double.conf").write_text("".join(f"{folder}\n" for folder in folders), encoding="utf-8")
-    main_file = root / "etc/ld.so.conf"
-    if not main_file.exists():
-        main_file.write_text(f"include {CONF_D}/*.conf\n", encoding="utf-8")
-    return subprocess.run([ldconfig, "-r", str(root), "-C", "/etc/ld.so.cache", "-f", "/etc/ld.so.conf"], check=False).returncode
+    if directory.is_dir():
+        (directory / "00-nvcr-double.conf").write_text("".join(f"{folder}\n" for folder in folders), encoding="utf-8")
+    else:
+        command += folders
+    return subprocess.run(command, check=False).returncode

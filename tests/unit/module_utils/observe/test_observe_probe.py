@@ -44,6 +44,8 @@ def observe(folder: Path, runtime: str = "container", seconds: float = 20, **cha
 def docker(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str, info: str = json.dumps(INFO), status: int = 0) -> None:
     """Put a docker in the path that logs what it is asked, and does `run` for `docker run`."""
     (folder / "info").write_text(info)
+    (folder / "etc/cdi").mkdir(parents=True, exist_ok=True)
+    (folder / "etc/cdi/nvidia.yaml").write_text("cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n  - name: all\n")
     (folder / "result").write_text(json.dumps(to_plain(probe())) + "\n")
     (folder / "digests").write_text(json.dumps([f"registry:5000/pytorch/pytorch@{DIGEST}"]) + "\n")
     program = folder / "docker"
@@ -89,6 +91,13 @@ def test_the_image_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert replace(found, sampled=probe().sampled) == probe(image=Reading.of(DIGEST))
     assert [(each.uuid, each.phase) for each in found.sampled.value] == [("GPU-0", "matmul")]
     assert "--device nvidia.com/gpu=all" in (tmp_path / "log").read_text()
+
+
+def test_an_engine_that_would_do_cdi_has_the_runtime_where_no_gpu_is_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker(tmp_path, monkeypatch, f"cat {tmp_path}/result", json.dumps({**INFO, "Runtimes": {"nvidia": {}}}))
+    (tmp_path / "etc/cdi/nvidia.yaml").unlink()
+    assert observe(tmp_path).is_known
+    assert "--runtime nvidia --env NVIDIA_VISIBLE_DEVICES=all" in (tmp_path / "log").read_text()
 
 
 def test_an_image_that_is_not_here_is_not_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,3 +79,25 @@ def test_a_proof_is_void_when_anything_changes() -> None:
     key = look.proof_key("1.17.8", {"ServerVersion": "26.1.5"}, ["spec"])
     assert key == look.proof_key("1.17.8", {"ServerVersion": "26.1.5"}, ["spec"])
     assert key != look.proof_key("1.17.8", {"ServerVersion": "28.0.0"}, ["spec"])
+
+
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [
+        ('{"ServerVersion": "", "ServerErrors": ["Cannot connect to the Docker daemon"]}', 0),
+        ('{"ServerErrors": ["Cannot connect to the Docker daemon"]}', 0),
+        ("", 1),
+    ],
+    ids=["Docker 29", "Docker 20.10", "no client"],
+)
+def test_an_engine_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch, says: str, code: int) -> None:
+    """The client ends with status 0 where there is no engine, and says so in what it prints."""
+    monkeypatch.setattr(look, "run", lambda *_command: look.Result(code, says, "Cannot connect to the Docker daemon"))
+    with pytest.raises(ValueError, match=r"Docker does not answer \(Cannot connect to the Docker daemon\), expected a running engine"):
+        look.engine_info()
+
+
+@pytest.mark.parametrize("path", ["/etc/cdi/nvidia.json", "/etc/cdi/nvidia"])
+def test_a_specification_that_would_be_of_another_format_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=r"expected a path that ends with \.yaml"):
+        look.look({"cdi_spec": path})
