@@ -15,6 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import
     AbsentError,
     fields,
     first,
+    temperature,
 )
 
 _FIELD_MEMORY_TEMPERATURE, _FIELD_RECOVERY_ACTION = 82, 230
@@ -47,15 +48,11 @@ def _inforom_valid(nvml: Any, handle: Any) -> bool:
     return True
 
 
-def _temperature(nvml: Any, handle: Any) -> int:
-    return int(first(nvml, ("nvmlDeviceGetTemperature", (handle, 0)), ("nvmlDeviceGetTemperatureV", (handle, 0))))
-
-
 def _memory_temperature(nvml: Any, handle: Any) -> int:
-    (temperature,) = fields(nvml, handle, [_FIELD_MEMORY_TEMPERATURE])
-    if not temperature:  # some GPUs without such a sensor tell 0
+    (told,) = fields(nvml, handle, [_FIELD_MEMORY_TEMPERATURE])
+    if not told:  # some GPUs without such a sensor tell 0
         raise AbsentError("NVML: this GPU does not tell its memory's temperature")
-    return temperature
+    return told
 
 
 def _clock_event_reasons(nvml: Any, handle: Any) -> int:
@@ -122,7 +119,7 @@ READERS: dict[str, Callable[[Any, Any], Any]] = {
     "pcie_generation_device_max": lambda nvml, gpu: nvml.nvmlDeviceGetGpuMaxPcieLinkGeneration(gpu),
     "pcie_replays": lambda nvml, gpu: nvml.nvmlDeviceGetPcieReplayCounter(gpu),
     "application_clocks": _application_clocks,
-    "temperature_c": _temperature,
+    "temperature_c": temperature,
     "temperature_slowdown_c": lambda nvml, gpu: nvml.nvmlDeviceGetTemperatureThreshold(gpu, _SLOWDOWN),
     "temperature_margin_c": lambda nvml, gpu: nvml.nvmlDeviceGetMarginTemperature(gpu),
     "memory_temperature_c": _memory_temperature,
@@ -136,3 +133,7 @@ READERS: dict[str, Callable[[Any, Any], Any]] = {
     "power_limit_enforced_w": lambda nvml, gpu: nvml.nvmlDeviceGetEnforcedPowerLimit(gpu) / 1000,
     "power_limit_default_w": lambda nvml, gpu: nvml.nvmlDeviceGetPowerManagementDefaultLimit(gpu) / 1000,
 }
+
+# What the library of a supported driver (535 and later) may lack, so that its absence is no fault: functions that came later (545, 565),
+# and those that CUDA 13 retires without another in their place. Any other that is missing has not been read.
+MAY_LACK = ("sram_threshold_exceeded", "temperature_margin_c", "remap_availability", "application_clocks")

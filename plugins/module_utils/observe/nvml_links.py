@@ -10,6 +10,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabri
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import (
     ARGUMENT_VERSION_MISMATCH,
     FUNCTION_NOT_FOUND,
+    NO_SUCH_FUNCTION,
     NO_SUCH_THING,
     AbsentError,
     fields,
@@ -66,7 +67,7 @@ def _by_counter(nvml: Any, handle: Any, link: int) -> dict[str, int]:
         try:
             found[name] = int(nvml.nvmlDeviceGetNvLinkErrorCounter(handle, link, number))
         except nvml.NVMLError as error:
-            if error.value not in (*NO_SUCH_THING, FUNCTION_NOT_FOUND):
+            if error.value not in (*NO_SUCH_THING, *NO_SUCH_FUNCTION):
                 raise
     return found
 

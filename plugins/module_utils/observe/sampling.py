@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Child, Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import Phase, Sampled, Spread
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import first
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import first, temperature
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 _GRAPHICS = 0  # nvmlClockType_t
@@ -140,7 +140,7 @@ def _glance(nvml: Any, gpu: Any) -> list[float | None]:
     return [
         _told(nvml, lambda: nvml.nvmlDeviceGetClockInfo(gpu, _GRAPHICS)),
         _told(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000),
-        _told(nvml, lambda: first(nvml, ("nvmlDeviceGetTemperature", (gpu, 0)), ("nvmlDeviceGetTemperatureV", (gpu, 0)))),
+        _told(nvml, lambda: temperature(nvml, gpu)),
         _told(nvml, lambda: nvml.nvmlDeviceGetCurrPcieLinkGeneration(gpu)),
         _told(nvml, lambda: first(nvml, *((name, (gpu,)) for name in _REASONS))),
     ]

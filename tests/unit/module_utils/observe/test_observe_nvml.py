@@ -10,9 +10,11 @@ import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, Gpu, Nvml, RemappedRows
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml import Observer, assemble
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_gpu import MAY_LACK
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
-NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, LOST, UNKNOWN = 3, 4, 13, 15, 999
+NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, LOST, DEPRECATED, UNKNOWN = 3, 4, 13, 15, 26, 999
+IRQ_ISSUE = 11
 
 
 class Error(Exception):
@@ -217,10 +219,52 @@ def test_older_libraries_are_asked_by_the_older_name() -> None:
     gpu = first_gpu(
         nvmlDeviceGetCurrentClocksEventReasons=FUNCTION_NOT_FOUND,
         nvmlDeviceGetCurrentClocksThrottleReasons=lambda _gpu: 8,
-        nvmlDeviceGetTemperature=FUNCTION_NOT_FOUND,
+        nvmlDeviceGetTemperatureV=FUNCTION_NOT_FOUND,
+    )
+    assert (gpu.clock_event_reasons.value, gpu.temperature_c.value) == (8, 40)
+
+
+def test_newer_libraries_are_asked_by_the_newer_name() -> None:
+    gpu = first_gpu(
         nvmlDeviceGetTemperatureV=lambda _gpu, _sensor: 41,
+        nvmlDeviceGetTemperature=DEPRECATED,
+        nvmlDeviceGetCurrentClocksEventReasons=DEPRECATED,
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda _gpu: 8,
     )
     assert (gpu.clock_event_reasons.value, gpu.temperature_c.value) == (8, 41)
+
+
+# What the check rests on, and each supported driver has a function for.
+NEEDED = {
+    "ecc_enabled": "nvmlDeviceGetEccMode",
+    "ecc_volatile_uncorrected": "nvmlDeviceGetTotalEccErrors",
+    "ecc_errors": "nvmlDeviceGetMemoryErrorCounter",
+    "remapped_rows": "nvmlDeviceGetRemappedRows",
+    "retired_pages": "nvmlDeviceGetRetiredPages",
+    "recovery_action": "nvmlDeviceGetFieldValues",
+    "nvlinks": "nvmlDeviceGetNvLinkState",
+    "pcie_width": "nvmlDeviceGetCurrPcieLinkWidth",
+    "clock_event_reasons": "nvmlDeviceGetCurrentClocksEventReasons",
+    "temperature_c": "nvmlDeviceGetTemperature",
+    "mig_enabled": "nvmlDeviceGetMigMode",
+    "compute_mode": "nvmlDeviceGetComputeMode",
+    "processes": "nvmlDeviceGetComputeRunningProcesses_v3",
+    "power_limit_enforced_w": "nvmlDeviceGetEnforcedPowerLimit",
+}
+
+
+@pytest.mark.parametrize("call", NEEDED.items(), ids=NEEDED)
+@pytest.mark.parametrize("code", [FUNCTION_NOT_FOUND, DEPRECATED])
+def test_a_function_that_is_missing_says_nothing_of_the_gpu(call: tuple[str, str], code: int) -> None:
+    name, function = call
+    assert getattr(first_gpu(**{function: code}), name).is_unreadable
+
+
+@pytest.mark.parametrize("code", [FUNCTION_NOT_FOUND, DEPRECATED])
+def test_what_a_supported_driver_may_lack_is_no_fault(code: int) -> None:
+    functions = ("SramEccErrorStatus", "MarginTemperature", "RowRemapperHistogram", "ApplicationsClock")
+    gpu = first_gpu(**{f"nvmlDeviceGet{function}": code for function in functions})
+    assert all(getattr(gpu, name).is_unsupported for name in MAY_LACK)
 
 
 def test_a_value_that_makes_no_sense_is_unreadable() -> None:
@@ -238,7 +282,11 @@ def test_a_value_that_makes_no_sense_is_unreadable() -> None:
 
 @pytest.mark.parametrize(
     ("code", "state"),
-    [(LOST, Reading.of("lost")), (UNKNOWN, Reading.of("no handle: error 999")), (NO_PERMISSION, Reading.unreadable("NVML: error 4"))],
+    [
+        (LOST, Reading.of("lost")),
+        (IRQ_ISSUE, Reading.of("no handle: error 11")),
+        *((code, Reading.unreadable(f"NVML: error {code}")) for code in (NO_PERMISSION, 6, 10, FUNCTION_NOT_FOUND, 17, 19, UNKNOWN)),
+    ],
 )
 def test_a_gpu_without_a_handle_does_not_hide_the_others(code: int, state: Reading[str]) -> None:
     def handle(index: int) -> int:

@@ -14,6 +14,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import A
 from ansible_collections.gpu.fleet.plugins.module_utils.observe import nvml_process
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from unit.module_utils.observe.test_observe_nvml import (
+    DEPRECATED,
     LOST,
     NO_PERMISSION,
     NOT_SUPPORTED,
@@ -25,7 +26,7 @@ from unit.module_utils.observe.test_observe_nvml import (
     observed,
 )
 
-INVALID_ARGUMENT, CORRUPTED_INFOROM, RESET_REQUIRED, INSUFFICIENT_POWER, DEPRECATED = 2, 14, 16, 8, 26
+INVALID_ARGUMENT, CORRUPTED_INFOROM, RESET_REQUIRED, INSUFFICIENT_POWER = 2, 14, 16, 8
 SRAM, DRAM = 7, 2
 
 

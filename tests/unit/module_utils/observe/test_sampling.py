@@ -57,7 +57,7 @@ class Bindings:
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any) -> Any:
-            self.looks += name == "nvmlDeviceGetTemperature"
+            self.looks += name == "nvmlDeviceGetTemperatureV"
             while self.looks > 3:
                 time.sleep(60)
             if name == "nvmlDeviceGetPowerUsage" or (name == "nvmlDeviceGetHandleByIndex" and arguments[0] == 1):
