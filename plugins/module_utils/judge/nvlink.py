@@ -9,6 +9,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, 
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
 _NAMED_LINKS = 6
+_PEERS = "this node's GPU with the most, since the reference table does not know the model"
 _FABRIC_COMPLETED = 3
 _FABRIC_STATES = {1: "not started", 2: "in progress", _FABRIC_COMPLETED: "completed"}
 # Pairs of bits of the health mask: 1 is true (bad), 2 is false, 0 is not supported.
@@ -32,6 +33,8 @@ def links(observation: Observation, expectation: Expectation, tables: Tables) ->
 
     def judge(about: About, gpu: Gpu) -> Finding:
         allowed, source = _allowed(gpu, expectation, tables, counts, alone=alone)
+        if allowed == (0,) and source == _PEERS:
+            return _none_up(about, gpu, observation)
         if allowed == (0,):
             return about.skipped("this GPU has no NVLink" if not alone else "there is no other GPU to be linked with")
         if gpu.nvlinks.is_unsupported:
@@ -44,16 +47,7 @@ def links(observation: Observation, expectation: Expectation, tables: Tables) ->
             return about.passed(f"{up} NVLinks up" if up else "no NVLink bridge", observed=up, expected=up, source=source)
         if up == 0 and _in_slices(gpu) and expectation.nvlink_links is None:
             return about.skipped("MIG is on: its slices use no NVLink, and A100's driver switches the links off")
-        down = [link for link, state in gpu.nvlinks.value.items() if not state]
-        return about.failed(
-            f"found {up} NVLinks up{_naming(down)}, expected {' or '.join(map(str, allowed))}: "
-            "look at nvidia-smi nvlink --status and the kernel log, then reset the GPUs",
-            observed=up,
-            expected=allowed[0],
-            source=source,
-            action="reset_gpu",
-            kills_job=True,
-        )
+        return _down(about, gpu, allowed[0], source, " or ".join(map(str, allowed)))
 
     return over_gpus("nvlink", observation, judge)
 
@@ -66,7 +60,35 @@ def _allowed(gpu: Gpu, expectation: Expectation, tables: Tables, counts: list[in
     row = reference(gpu, tables)
     if row is not None:
         return ((row.nvlink_links, 0) if row.nvlink_bridge else (row.nvlink_links,)), row.cited
-    return (max(counts, default=0),), "this node's GPU with the most, since the reference table does not know the model"
+    return (max(counts, default=0),), _PEERS
+
+
+def _none_up(about: About, gpu: Gpu, observation: Observation) -> Finding:
+    """Judge a model that no table knows, on a node where no link is known to be up: only NVML can say that it has none."""
+    if not gpu.nvlinks.is_known:
+        return about.error(f"NVLinks could not be read: {gpu.nvlinks.why}")
+    count = len(gpu.nvlinks.value)
+    if not count:
+        return about.skipped("this GPU has no NVLink")
+    switched = gpu.fabric.is_known or (observation.pci.is_known and observation.pci.value.nvswitches)
+    if not switched or _in_slices(gpu):
+        return about.skipped(f"{count} NVLinks, none up: whether they should be is not known, without an NVSwitch and for this model")
+    return _down(about, gpu, count, "NVML lists them, and there is an NVSwitch fabric")
+
+
+def _down(about: About, gpu: Gpu, wanted: int, source: str, told: str = "") -> Finding:
+    """Conclude that links are missing; `told` is how many are expected, in words, where that is not one number."""
+    up = sum(gpu.nvlinks.value.values())
+    down = [link for link, state in gpu.nvlinks.value.items() if not state]
+    return about.failed(
+        f"found {up} NVLinks up{_naming(down)}, expected {told or wanted}: "
+        "look at nvidia-smi nvlink --status and the kernel log, then reset the GPUs",
+        observed=up,
+        expected=wanted,
+        source=source,
+        action="reset_gpu",
+        kills_job=True,
+    )
 
 
 def _in_slices(gpu: Gpu) -> bool:
