@@ -110,11 +110,12 @@ class RetiredPages:
 
 @dataclass(frozen=True)
 class Fabric:
-    """A GPU's registration with the NVSwitch fabric."""
+    """A GPU's registration with the NVSwitch fabric, in nvml.h's numbers. Of its health, 0 is what the driver does not tell."""
 
     state: int
     status: int
     health_mask: int
+    health_summary: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,17 @@ _NAMED_LINKS = 6
 _PEERS = "this node's GPU with the most, since the reference table does not know the model"
 _FABRIC_COMPLETED = 3
 _FABRIC_STATES = {1: "not started", 2: "in progress", _FABRIC_COMPLETED: "completed"}
-# Pairs of bits of the health mask: 1 is true (bad), 2 is false, 0 is not supported.
-_HEALTH = {0: "degraded bandwidth", 2: "route recovery in progress", 4: "route unhealthy", 6: "access timeout recovery"}
+# Pairs of bits of the health mask, and which value of each is bad; 0 is not supported.
+_HEALTH = {
+    0: (1, "degraded bandwidth"),
+    2: (1, "route recovery in progress"),
+    4: (1, "route unhealthy"),
+    6: (1, "access timeout recovery"),
+    12: (2, "no partition assigned"),
+    14: (2, "global fabric manager disconnected"),
+}
+_UNHEALTHY = 2
+_SUMMARIES = {_UNHEALTHY: "unhealthy", 3: "limited capacity"}
 _CONFIGURATION_SHIFT, _CONFIGURATION_MASK, _CONFIGURATION_GOOD = 8, 0xF, (0, 1)
 _CONFIGURATION = {
     2: "wrong system GUID",
@@ -37,11 +46,8 @@ def links(observation: Observation, expectation: Expectation, tables: Tables) ->
             return _none_up(about, gpu, observation)
         if allowed == (0,):
             return about.skipped("this GPU has no NVLink" if not alone else "there is no other GPU to be linked with")
-        if gpu.nvlinks.is_unsupported:
+        if not gpu.nvlinks.is_known:
             return about.error(f"NVLinks could not be read: {gpu.nvlinks.why}")
-        absent = about.without(NVLinks=gpu.nvlinks)
-        if absent:
-            return absent
         up = sum(gpu.nvlinks.value.values())
         if up in allowed:
             return about.passed(f"{up} NVLinks up" if up else "no NVLink bridge", observed=up, expected=up, source=source)
@@ -108,18 +114,22 @@ def fabric(observation: Observation, _expectation: Expectation, _tables: Tables)
         absent = about.without(fabric=gpu.fabric)
         if absent:
             return absent
-        state, status, mask = gpu.fabric.value.state, gpu.fabric.value.status, gpu.fabric.value.health_mask
+        seen = gpu.fabric.value
+        state, status, mask = seen.state, seen.status, seen.health_mask
         if state != _FABRIC_COMPLETED:
             found = _FABRIC_STATES.get(state, f"state {state}")
             return _bad(about, found, "look at systemctl status nvidia-fabricmanager; its version must be the driver's", kills_job=True)
         if status:
             return _bad(about, f"completed with error {status}", "read the fabric manager's log, then reset the GPUs", kills_job=True)
-        troubles = [name for shift, name in _HEALTH.items() if mask >> shift & 3 == 1]
+        troubles = [name for shift, (bad, name) in _HEALTH.items() if mask >> shift & 3 == bad]
         configuration = mask >> _CONFIGURATION_SHIFT & _CONFIGURATION_MASK
         if configuration not in _CONFIGURATION_GOOD:
             troubles.append(f"configured wrongly ({_CONFIGURATION.get(configuration, f'number {configuration}')})")
+        kills = mask >> 4 & 3 == 1
+        if not troubles and seen.health_summary in _SUMMARIES:  # which says no more than a mask that names something
+            troubles, kills = [_SUMMARIES[seen.health_summary]], seen.health_summary == _UNHEALTHY
         if troubles:
-            return _bad(about, f"completed, but {', '.join(troubles)}", "read the fabric manager's log", kills_job=mask >> 4 & 3 == 1)
+            return _bad(about, f"completed, but {', '.join(troubles)}", "read the fabric manager's log", kills_job=kills)
         return about.passed("joined the NVSwitch fabric", observed="completed", expected="completed", source="NVML")
 
     return over_gpus("fabric", observation, judge)

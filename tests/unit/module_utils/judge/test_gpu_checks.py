@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.observation import Identity, KernelModule, PciBus
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, Identity, KernelModule, PciBus
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, GpuProcess, SpareRows
 from unit.module_utils.healthy_node import (
     ECC_COUNTERS,
@@ -195,6 +195,15 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
         NONE,
         "ready",
     ),
+    # The fabric, as the third version of its structure sums it up
+    "a healthy fabric": (on_all(fabric=known(Fabric(3, 0, 0x1AA, 1))), {}, NONE, "ready"),
+    "an unhealthy fabric": (
+        on_gpu(3, fabric=known(Fabric(3, 0, 0x1AA, 2))),
+        {},
+        failed("fabric", "investigate", kills=True),
+        "not_ready",
+    ),
+    "a fabric of limited capacity": (on_gpu(3, fabric=known(Fabric(3, 0, 0x1AA, 3))), {}, failed("fabric", "investigate"), "degraded"),
     # PCI Express
     "a slow link on an idle GPU": (on_gpu(3, pcie_generation=known(1)), {}, NONE, "ready"),
     "a slow link under load": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_gpu import 
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, LOST, DEPRECATED, UNKNOWN = 3, 4, 13, 15, 26, 999
-IRQ_ISSUE = 11
+IRQ_ISSUE, VERSION_MISMATCH = 11, 25
 
 
 class Error(Exception):
@@ -25,6 +26,28 @@ class Error(Exception):
 
 def field(value: int, status: int = 0, kind: int = 1) -> Any:
     return SimpleNamespace(nvmlReturn=status, valueType=kind, value=SimpleNamespace(ullVal=value, siVal=value))
+
+
+class First(ctypes.Structure):
+    """What is told of the fabric by the first version of its structure."""
+
+    _fields_ = (("state", ctypes.c_ubyte), ("status", ctypes.c_uint))
+
+
+def fabric_of(*versions: int) -> Any:
+    """Answer for a driver that takes these versions of the fabric's structure; only the third has a summary."""
+
+    def function(_gpu: int, reference: Any) -> None:
+        info = reference._obj
+        version = info.version >> 24
+        if version not in versions:
+            raise Error(VERSION_MISMATCH)
+        assert info.version & 0xFFFFFF == {2: 36, 3: ctypes.sizeof(info)}[version]
+        info.state, info.healthMask = 3, 0x1AA
+        if version == 3:
+            info.healthSummary = 1
+
+    return function
 
 
 class Library:
@@ -71,7 +94,7 @@ class Library:
             "nvmlDeviceGetEnforcedPowerLimit": lambda _gpu: 650_000,
             "nvmlDeviceGetPowerManagementDefaultLimit": lambda _gpu: 700_000,
             "nvmlDeviceGetNvLinkState": self.link,
-            "nvmlDeviceGetGpuFabricInfoV": lambda _gpu, _info: None,
+            "nvmlDeviceGetGpuFabricInfoV": fabric_of(3, 2),
             "nvmlDeviceGetCurrPcieLinkWidth": lambda _gpu: 8,
             "nvmlDeviceGetMaxPcieLinkWidth": lambda _gpu: 16,
             "nvmlDeviceGetMaxPcieLinkGeneration": lambda _gpu: 5,
@@ -94,21 +117,14 @@ class Library:
 
     @staticmethod
     def c_nvmlEccSramErrorStatus_v1_t() -> Any:  # noqa: N802 - the library's name
-        import ctypes  # noqa: PLC0415
-
         class Status(ctypes.Structure):
             _fields_ = (("bThresholdExceeded", ctypes.c_uint),)
 
         return Status(1)
 
     @staticmethod
-    def c_nvmlGpuFabricInfoV_t() -> Any:  # noqa: N802 - the library's name
-        import ctypes  # noqa: PLC0415
-
-        class Info(ctypes.Structure):
-            _fields_ = (("state", ctypes.c_uint), ("status", ctypes.c_uint), ("healthMask", ctypes.c_uint))
-
-        return Info(3, 0, 0x2AA)
+    def c_nvmlGpuFabricInfo_t() -> Any:  # noqa: N802 - the library's name
+        return First(3, 0)
 
     def __getattr__(self, name: str) -> Any:
         planned = self.plan.get(name)
@@ -161,7 +177,7 @@ def test_what_is_there_is_read() -> None:
     assert (gpu.ecc_volatile_uncorrected.value, gpu.ecc_aggregate_uncorrected.value, gpu.ecc_volatile_corrected.value) == (10, 11, 0)
     assert gpu.remapped_rows.value == RemappedRows(1, 2, pending=True, failure=False)
     assert gpu.nvlinks.value == {"0": True, "1": False}
-    assert gpu.fabric.value == Fabric(3, 0, 0x2AA)
+    assert gpu.fabric.value == Fabric(3, 0, 0x1AA, 1)
     assert (gpu.recovery_action.value, gpu.clock_event_reasons.value, gpu.power_limit_w.value, gpu.memory_mib.value) == (
         2,
         0x41,

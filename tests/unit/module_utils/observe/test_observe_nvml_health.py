@@ -10,16 +10,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, SpareRows
 from ansible_collections.gpu.fleet.plugins.module_utils.observe import nvml_process
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from unit.module_utils.observe.test_observe_nvml import (
     DEPRECATED,
+    FUNCTION_NOT_FOUND,
     LOST,
     NO_PERMISSION,
     NOT_SUPPORTED,
     UNKNOWN,
     Library,
+    fabric_of,
     fail,
     field,
     first_gpu,
@@ -99,6 +102,15 @@ def test_only_links_that_are_up_are_counted() -> None:
     assert first_gpu(nvmlDeviceGetNvLinkState=NOT_SUPPORTED).nvlink_errors.is_unsupported
     assert first_gpu(nvmlDeviceGetNvLinkErrorCounter=NOT_SUPPORTED, nvmlDeviceGetFieldValues=NOT_SUPPORTED).nvlink_errors.is_unsupported
     assert first_gpu(nvmlDeviceGetNvLinkErrorCounter=UNKNOWN).nvlink_errors.is_unreadable
+
+
+def test_the_fabric_is_asked_with_the_newest_structure_that_the_driver_takes() -> None:
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=fabric_of(3)).fabric.value == Fabric(3, 0, 0x1AA, 1)
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=fabric_of(2)).fabric.value == Fabric(3, 0, 0x1AA, 0)
+    first = {"nvmlDeviceGetGpuFabricInfo": lambda _gpu, _info: None}
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=FUNCTION_NOT_FOUND, **first).fabric.value == Fabric(3, 0, 0, 0)
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=fabric_of(4), **first).fabric.is_unreadable, "its health is not known"
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=FUNCTION_NOT_FOUND, nvmlDeviceGetGpuFabricInfo=FUNCTION_NOT_FOUND).fabric.is_unreadable
 
 
 def test_a_link_that_sleeps_until_it_is_used_is_up() -> None:
