@@ -70,19 +70,27 @@ def sram(observation: Observation, _expectation: Expectation, _tables: Tables) -
 
 
 def _errors(observation: Observation, gpu: Gpu) -> tuple[Reading[int], str]:
-    """Count what could not be corrected: in total, else memory by memory, else (where MIG is on) by the change of what lasts."""
+    """Count what could not be corrected: in total, else memory by memory, else (where MIG is on) by the change of what lasts.
+
+    Errors count wherever they are told; that there are none is what a total says, or all memories together.
+    """
     since = "the driver was loaded"
-    total, parts = gpu.ecc_volatile_uncorrected, [_count(gpu, f"volatile_uncorrected_{place}") for place in _PLACES]
-    known = [part for part in parts if part is not None]
+    total, ever = gpu.ecc_volatile_uncorrected, gpu.ecc_aggregate_uncorrected
+    known = [count for count in (_count(gpu, f"volatile_uncorrected_{place}") for place in _PLACES) if count is not None]
+    told = sum(known)
     if total.is_known:
-        return Reading.of(max(total.value, sum(known))), since
-    if total.is_unsupported and known:
-        return Reading.of(sum(known)), since
-    if total.is_unsupported and gpu.ecc_aggregate_uncorrected.is_known:
-        risen = _risen(observation, gpu)
-        if risen is not None:
-            return Reading.of(risen), "the last check"
-    return total, since
+        return Reading.of(max(total.value, told)), since
+    if told:
+        return Reading.of(told), since
+    if total.is_unreadable:
+        return total, since
+    if len(known) == len(_PLACES):
+        return Reading.of(0), since
+    risen = _risen(observation, gpu) if ever.is_known else None
+    if risen is not None:
+        return Reading.of(risen), "the last check"
+    lost = next((reading.why for reading in (gpu.ecc_errors, ever) if reading.is_unreadable), "")
+    return Reading.unreadable(lost) if lost else total, since
 
 
 def _told(observation: Observation, gpu: Gpu) -> str:

@@ -86,6 +86,30 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
         failed("ecc", "reset_gpu", kills=True),
         "not_ready",
     ),
+    "no total, and the memories not readable": (
+        on_gpu(3, ecc_volatile_uncorrected=absent, ecc_errors=broken, ecc_aggregate_uncorrected=absent),
+        {},
+        unread("ecc"),
+        "unknown",
+    ),
+    "no total, and what lasts not readable": (
+        on_gpu(3, ecc_volatile_uncorrected=absent, ecc_errors=absent, ecc_aggregate_uncorrected=broken),
+        {},
+        unread("ecc"),
+        "unknown",
+    ),
+    "no total, and errors in the only memory that is told": (
+        on_gpu(3, ecc_volatile_uncorrected=absent, ecc_errors=known({"volatile_uncorrected_sram": 1})),
+        {},
+        failed("ecc", "reset_gpu", kills=True),
+        "not_ready",
+    ),
+    "the total not readable, and errors in a memory": (
+        on_gpu(3, ecc_volatile_uncorrected=broken, ecc_errors=ecc_errors(volatile_uncorrected_sram=1)),
+        {},
+        failed("ecc", "reset_gpu", kills=True),
+        "not_ready",
+    ),
     "corrected errors": (on_gpu(3, ecc_volatile_corrected=known(100_000), ecc_aggregate_corrected=known(900_000)), {}, NONE, "ready"),
     "errors told for the GPU's life only, and new": (
         {
@@ -428,6 +452,11 @@ def test_a_clock_that_went_backwards_gives_no_rate() -> None:
     )
     assert verdict == "ready"
     assert not [finding for finding in findings if finding.status == "fail"]
+
+
+def test_one_memory_without_errors_is_not_all_of_them() -> None:
+    message = said("ecc", **on_all(ecc_volatile_uncorrected=absent, ecc_errors=known({"volatile_uncorrected_sram": 0})))
+    assert "no uncorrected ECC error" not in message
 
 
 def test_power_is_explained_by_who_set_it() -> None:
