@@ -5,7 +5,7 @@ from __future__ import annotations
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.counters import rise
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus, owed
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
@@ -14,14 +14,16 @@ _NVIDIA_MEMORY = "NVIDIA GPU memory error management"
 _PLACES = ("dram", "sram")
 
 
-def uncorrected(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
+def uncorrected(observation: Observation, _expectation: Expectation, tables: Tables) -> list[Finding]:
     """Require no memory error that ECC could not correct since the driver was loaded."""
 
     def judge(about: About, gpu: Gpu) -> Finding:
         if gpu.ecc_enabled.is_known and not gpu.ecc_enabled.value:
             return about.skipped("ECC is switched off")
-        errors, since = _errors(observation, gpu)
-        absent = about.without(ECC_mode=gpu.ecc_enabled, uncorrected_ECC_errors=errors)
+        mode, (errors, since) = gpu.ecc_enabled, _errors(observation, gpu)
+        if not _is_geforce(gpu):
+            mode, errors = owed(mode, gpu, tables), owed(errors, gpu, tables)
+        absent = about.without(ECC_mode=mode, uncorrected_ECC_errors=errors)
         if absent:
             return absent
         if errors.value == 0:
@@ -91,6 +93,11 @@ def _errors(observation: Observation, gpu: Gpu) -> tuple[Reading[int], str]:
         return Reading.of(risen), "the last check"
     lost = next((reading.why for reading in (gpu.ecc_errors, ever) if reading.is_unreadable), "")
     return Reading.unreadable(lost) if lost else total, since
+
+
+def _is_geforce(gpu: Gpu) -> bool:
+    """Whether it is a consumer's GPU: some have ECC (RTX 4090), others none (RTX 5090). Each other model of the table has it."""
+    return gpu.name.is_known and "geforce" in gpu.name.value.lower()
 
 
 def _told(observation: Observation, gpu: Gpu) -> str:
