@@ -283,6 +283,27 @@ def test_what_a_supported_driver_may_lack_is_no_fault(code: int) -> None:
     assert all(getattr(gpu, name).is_unsupported for name in MAY_LACK)
 
 
+@pytest.mark.parametrize("told", [0, 255, 0xFFFFFFFF])
+def test_a_link_that_is_none_is_unreadable(told: int) -> None:
+    calls = ("CurrPcieLinkWidth", "MaxPcieLinkWidth", "CurrPcieLinkGeneration", "MaxPcieLinkGeneration", "GpuMaxPcieLinkGeneration")
+    gpu = first_gpu(**{f"nvmlDeviceGet{call}": lambda _gpu: told for call in calls})
+    figures = (gpu.pcie_width, gpu.pcie_width_max, gpu.pcie_generation, gpu.pcie_generation_max, gpu.pcie_generation_device_max)
+    assert all(figure.is_unreadable and f"NVML told {told}" in figure.why for figure in figures)
+
+
+def test_no_power_at_all_is_unreadable() -> None:
+    calls = ("PowerManagementLimit", "EnforcedPowerLimit", "PowerManagementDefaultLimit")
+    gpu = first_gpu(**{f"nvmlDeviceGet{call}": lambda _gpu: 0 for call in calls})
+    limits = (gpu.power_limit_w, gpu.power_limit_enforced_w, gpu.power_limit_default_w)
+    assert all(limit.is_unreadable and "NVML told 0" in limit.why for limit in limits)
+
+
+def test_a_threshold_of_nothing_is_none() -> None:
+    gpu = first_gpu(nvmlDeviceGetTemperatureThreshold=lambda _gpu, _which: 0)
+    assert gpu.temperature_slowdown_c.is_unsupported
+    assert gpu.memory_temperature_max_c.is_unsupported
+
+
 def test_a_value_that_makes_no_sense_is_unreadable() -> None:
     gpu = first_gpu(
         nvmlDeviceGetPciInfo=lambda _gpu: SimpleNamespace(busId="[Unknown Error]", pciDeviceId=0),
