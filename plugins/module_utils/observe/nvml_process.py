@@ -54,7 +54,7 @@ def alive(pid: int, root: Path) -> Reading[bool]:
 def _name(nvml: Any, pid: int) -> str:
     try:
         return str(nvml.nvmlSystemGetProcessName(pid)).rpartition("/")[2]
-    except nvml.NVMLError:
+    except (nvml.NVMLError, UnicodeDecodeError):  # the bindings take a name for UTF-8
         return "of unknown name"  # it may just have ended, or be another user's
 
 

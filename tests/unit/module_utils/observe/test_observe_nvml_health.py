@@ -210,6 +210,13 @@ def test_what_nvml_does_not_tell_of_a_process(host: Path) -> None:
     assert process.memory_mib.is_unsupported
 
 
+def test_a_name_that_is_no_utf_8_loses_no_process(host: Path) -> None:
+    library = Library(
+        nvmlDeviceGetComputeRunningProcesses_v3=processes(os.getpid()), nvmlSystemGetProcessName=lambda _pid: b"/opt/caf\xe9".decode()
+    )
+    assert [process.pid for process in nvml_process.read(library, 0, host)] == [os.getpid()]
+
+
 def test_errors_of_the_list_are_readings() -> None:
     assert first_gpu(nvmlDeviceGetComputeRunningProcesses_v3=NO_PERMISSION).processes.is_unreadable
     assert first_gpu(nvmlDeviceGetComputeRunningProcesses_v3=NOT_SUPPORTED).processes.is_unsupported
