@@ -133,15 +133,22 @@ def _attempt(nvml: Any, function: Callable[..., Any], *arguments: Any, may_lack:
     try:
         return Reading.of(function(*arguments))
     except nvml.NVMLError as error:
-        if error.value == NOT_SUPPORTED:
-            return Reading.unsupported("NVML: not supported by this GPU in its present mode")
-        if error.value in NO_SUCH_FUNCTION and may_lack:
-            return Reading.unsupported("NVML: this driver's library has no such function")
-        return Reading.unreadable(f"NVML: {_STATE + _STATES[error.value] if error.value in _STATES else error}")
+        return _refused(error, may_lack=may_lack)
     except AbsentError as error:
         return Reading.unsupported(str(error))
     except Exception as error:  # noqa: BLE001 - a value that makes no sense is a reading that failed
         return Reading.unreadable(f"NVML: {type(error).__name__}: {error}")
+
+
+def _refused(error: Any, *, may_lack: bool) -> Reading[Any]:
+    """Say what one of NVML's errors means."""
+    if error.value == NOT_SUPPORTED:
+        return Reading.unsupported("NVML: not supported by this GPU in its present mode")
+    if error.value in NO_SUCH_FUNCTION and may_lack:
+        return Reading.unsupported("NVML: this driver's library has no such function")
+    if error.value == NO_PERMISSION:
+        return Reading.unreadable(f"NVML: {error}, expected those of root: run this check as root")
+    return Reading.unreadable(f"NVML: {_STATE + _STATES[error.value] if error.value in _STATES else error}")
 
 
 def _cuda_version(nvml: Any) -> str:

@@ -137,7 +137,7 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
     ),
     "SRAM over its threshold": (on_gpu(3, sram_threshold_exceeded=known(YES)), {}, failed("sram", "replace", kills=True), "not_ready"),
     "SRAM threshold not readable": (on_gpu(3, sram_threshold_exceeded=broken), {}, unread("sram"), "unknown"),
-    "SRAM threshold told to root only": (on_all(sram_threshold_exceeded=absent), {}, NONE, "ready"),
+    "SRAM threshold not told by the driver": (on_all(sram_threshold_exceeded=absent), {}, NONE, "ready"),
     "SRAM threshold without ECC": (on_all(ecc_enabled=known(NO), sram_threshold_exceeded=broken), {}, NONE, "ready"),
     "a bank without spare rows": (
         on_gpu(3, remap_availability=known(SpareRows(2559, 0, 0, 0, 1))),

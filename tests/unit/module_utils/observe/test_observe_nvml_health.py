@@ -63,9 +63,11 @@ def test_memories_that_are_not_told_apart() -> None:
     assert set(counted) == {f"{period}_{kind}_dram" for period in ("volatile", "aggregate") for kind in ("corrected", "uncorrected")}
 
 
-@pytest.mark.parametrize(("code", "state"), [(NO_PERMISSION, "unsupported"), (NOT_SUPPORTED, "unsupported"), (UNKNOWN, "unreadable")])
+@pytest.mark.parametrize(("code", "state"), [(NO_PERMISSION, "unreadable"), (NOT_SUPPORTED, "unsupported"), (UNKNOWN, "unreadable")])
 def test_the_sram_threshold_is_told_to_root(code: int, state: str) -> None:
-    assert first_gpu(nvmlDeviceGetSramEccErrorStatus=code).sram_threshold_exceeded.state == state
+    reading = first_gpu(nvmlDeviceGetSramEccErrorStatus=code).sram_threshold_exceeded
+    assert reading.state == state
+    assert ("run this check as root" in reading.why) == (code == NO_PERMISSION)
 
 
 def test_a_histogram_of_nothing_is_none() -> None:
