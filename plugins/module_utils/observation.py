@@ -171,6 +171,11 @@ class Gpu:
     power_limit_default_w: Reading[float]
     mig_devices: Reading[int]
 
+    @property
+    def in_slices(self) -> bool:
+        """Whether MIG is on: much is then told of the GPU's slices only, or not at all."""
+        return self.mig_enabled.is_known and self.mig_enabled.value
+
 
 @dataclass(frozen=True)
 class Nvml:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import answering, in_slices, listed, over_gpus, reference
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import answering, listed, over_gpus, reference
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
@@ -37,7 +37,7 @@ _CONFIGURATION = {
 
 def links(observation: Observation, expectation: Expectation, tables: Tables) -> list[Finding]:
     """Require as many NVLinks up as the inventory says, else as the product has, else as on the node's other GPUs."""
-    counts = [sum(gpu.nvlinks.value.values()) for gpu in answering(observation) if gpu.nvlinks.is_known and not in_slices(gpu)]
+    counts = [sum(gpu.nvlinks.value.values()) for gpu in answering(observation) if gpu.nvlinks.is_known and not gpu.in_slices]
     alone = len(listed(observation)) == 1
 
     def judge(about: About, gpu: Gpu) -> Finding:
@@ -51,7 +51,7 @@ def links(observation: Observation, expectation: Expectation, tables: Tables) ->
         up = sum(gpu.nvlinks.value.values())
         if up in allowed:
             return about.passed(f"{up} NVLinks up" if up else "no NVLink bridge", observed=up, expected=up, source=source)
-        if up == 0 and in_slices(gpu) and expectation.nvlink_links is None:
+        if up == 0 and gpu.in_slices and expectation.nvlink_links is None:
             return about.skipped("MIG is on: its slices use no NVLink, and A100's driver switches the links off")
         return _down(about, gpu, allowed[0], source, " or ".join(map(str, allowed)))
 
@@ -77,7 +77,7 @@ def _none_up(about: About, gpu: Gpu, observation: Observation) -> Finding:
     if not count:
         return about.skipped("this GPU has no NVLink")
     switched = gpu.fabric.is_known or (observation.pci.is_known and observation.pci.value.nvswitches)
-    if not switched or in_slices(gpu):
+    if not switched or gpu.in_slices:
         return about.skipped(f"{count} NVLinks, none up: whether they should be is not known, without an NVSwitch and for this model")
     return _down(about, gpu, count, "NVML lists them, and there is an NVSwitch fabric")
 

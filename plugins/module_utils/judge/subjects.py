@@ -70,18 +70,13 @@ def reference(gpu: Gpu, tables: Tables) -> GpuReference | None:
     )
 
 
-def in_slices(gpu: Gpu) -> bool:
-    """Whether MIG is on: much is then told of the GPU's slices only, or not at all."""
-    return gpu.mig_enabled.is_known and gpu.mig_enabled.value
-
-
 def owed(reading: Reading[T], gpu: Gpu, tables: Tables) -> Reading[T]:
     """Take "not supported" for unread where the reference table knows the GPU by its name: each model there has what this is asked for.
 
     By its name, since a virtual GPU has its card's device id and a name of its own, and no sensors.
     """
     row = tables.gpu_named(gpu.name.value) if gpu.name.is_known else None
-    if row is None or in_slices(gpu) or not reading.is_unsupported:
+    if row is None or gpu.in_slices or not reading.is_unsupported:
         return reading
     return Reading.unreadable(f"{reading.why}, expected a value, which every {row.gpu} has: look at nvidia-smi -q -i {gpu.index}")
 
