@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from unit.module_utils.observe.test_observe_nvml import (
     observed,
 )
 
-INVALID_ARGUMENT, CORRUPTED_INFOROM, RESET_REQUIRED, INSUFFICIENT_POWER = 2, 14, 16, 8
+INVALID_ARGUMENT, CORRUPTED_INFOROM, RESET_REQUIRED, INSUFFICIENT_SIZE, INSUFFICIENT_POWER = 2, 14, 16, 7, 8
 SRAM, DRAM = 7, 2
 
 
@@ -210,6 +211,43 @@ def test_what_nvml_does_not_tell_of_a_process(host: Path) -> None:
     (process,) = nvml_process.read(library, 0, host)
     assert process.name == "of unknown name"
     assert process.memory_mib.is_unsupported
+
+
+class ProcessInfo(ctypes.Structure):
+    """nvml.h: nvmlProcessInfo_t."""
+
+    _fields_ = (("pid", ctypes.c_uint), ("usedGpuMemory", ctypes.c_ulonglong), ("gi", ctypes.c_uint), ("ci", ctypes.c_uint))
+
+
+def c_library(count: int, *, needs: int = 0) -> Library:
+    """Make bindings over a C library that counts so many processes, and refuses less room than it needs."""
+
+    def ask(_gpu: int, size: Any, found: Any) -> int:
+        room, size._obj.value = size._obj.value, count
+        if room < needs:
+            return INSUFFICIENT_SIZE
+        for place in range(min(room, count)):
+            found[place] = ProcessInfo(os.getpid(), (1 << 64) - 1)
+        return 0
+
+    return Library(
+        nvmlLib=SimpleNamespace(nvmlDeviceGetComputeRunningProcesses_v3=ask),
+        c_nvmlProcessInfo_v3_t=ProcessInfo,
+        nvmlDeviceGetComputeRunningProcesses_v3=lambda _gpu: [],  # what bindings make of a SUCCESS without room
+        nvmlSystemGetProcessName=6,
+    )
+
+
+@pytest.mark.parametrize(("count", "needs"), [(0, 0), (2, 0), (2, 2), (200, 200)])
+def test_processes_are_listed_with_room_for_them(host: Path, count: int, needs: int) -> None:
+    found = nvml_process.read(c_library(count, needs=needs), 0, host)
+    assert [process.pid for process in found] == [os.getpid()] * count
+    assert all(process.memory_mib.is_unsupported for process in found)
+
+
+def test_a_list_that_never_fits_is_an_error(host: Path) -> None:
+    with pytest.raises(Library.NVMLError):
+        nvml_process.read(c_library(2, needs=1 << 30), 0, host)
 
 
 def test_a_name_that_is_no_utf_8_loses_no_process(host: Path) -> None:
