@@ -10,6 +10,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
 _NAMED_LINKS = 6
 _PEERS = "this node's GPU with the most, since the reference table does not know the model"
+_MIG = "MIG is on: its slices use no NVLink, and A100's driver switches the links off"
 _FABRIC_COMPLETED = 3
 _FABRIC_STATES = {1: "not started", 2: "in progress", _FABRIC_COMPLETED: "completed"}
 # Pairs of bits of the health mask, and which value of each is bad; 0 is not supported.
@@ -52,7 +53,7 @@ def links(observation: Observation, expectation: Expectation, tables: Tables) ->
         if up in allowed:
             return about.passed(f"{up} NVLinks up" if up else "no NVLink bridge", observed=up, expected=up, source=source)
         if up == 0 and gpu.in_slices and expectation.nvlink_links is None:
-            return about.skipped("MIG is on: its slices use no NVLink, and A100's driver switches the links off")
+            return about.skipped(_MIG)
         return _down(about, gpu, allowed[0], source, " or ".join(map(str, allowed)))
 
     return over_gpus("nvlink", observation, judge)
@@ -70,14 +71,16 @@ def _allowed(gpu: Gpu, expectation: Expectation, tables: Tables, counts: list[in
 
 
 def _none_up(about: About, gpu: Gpu, observation: Observation) -> Finding:
-    """Judge a model that no table knows, on a node where no link is known to be up: only NVML can say that it has none."""
+    """Judge a model that no table knows, on a node where no whole GPU has a link up: only NVML can say that it has none."""
     if not gpu.nvlinks.is_known:
         return about.error(f"NVLinks could not be read: {gpu.nvlinks.why}")
     count = len(gpu.nvlinks.value)
     if not count:
         return about.skipped("this GPU has no NVLink")
+    if gpu.in_slices:
+        return about.skipped(_MIG)
     switched = gpu.fabric.is_known or (observation.pci.is_known and observation.pci.value.nvswitches)
-    if not switched or gpu.in_slices:
+    if not switched:
         return about.skipped(f"{count} NVLinks, none up: whether they should be is not known, without an NVSwitch and for this model")
     return _down(about, gpu, count, "NVML lists them, and there is an NVSwitch fabric")
 

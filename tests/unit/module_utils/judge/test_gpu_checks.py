@@ -454,6 +454,15 @@ def test_a_clock_that_went_backwards_gives_no_rate() -> None:
     assert not [finding for finding in findings if finding.status == "fail"]
 
 
+def test_links_of_slices_are_not_said_to_be_down() -> None:
+    unknown = {"name": known("NVIDIA X900"), "pci_device_id": known("3fff"), **MIG_ON}
+    assert "MIG is on" in said("nvlink", **on_all(**unknown))
+    assert "18 NVLinks, none up" in said(
+        "nvlink",
+        **on_all(**{**unknown, "mig_enabled": known(NO), "nvlinks": known(dict.fromkeys(map(str, range(18)), NO)), "fabric": absent}),
+    )
+
+
 def test_one_memory_without_errors_is_not_all_of_them() -> None:
     message = said("ecc", **on_all(ecc_volatile_uncorrected=absent, ecc_errors=known({"volatile_uncorrected_sram": 0})))
     assert "no uncorrected ECC error" not in message
