@@ -110,11 +110,12 @@ class RetiredPages:
 
 @dataclass(frozen=True)
 class Fabric:
-    """A GPU's registration with the NVSwitch fabric."""
+    """A GPU's registration with the NVSwitch fabric, in nvml.h's numbers. Of its health, 0 is what the driver does not tell."""
 
     state: int
     status: int
     health_mask: int
+    health_summary: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,11 @@ class Gpu:
     power_limit_enforced_w: Reading[float]
     power_limit_default_w: Reading[float]
     mig_devices: Reading[int]
+
+    @property
+    def in_slices(self) -> bool:
+        """Whether MIG is on: much is then told of the GPU's slices only, or not at all."""
+        return self.mig_enabled.is_known and self.mig_enabled.value
 
 
 @dataclass(frozen=True)

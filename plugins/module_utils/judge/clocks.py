@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus, owed
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
 
@@ -22,11 +22,11 @@ def held_down() -> list[tuple[int, str, str]]:
     return [(bit, name, advice) for bit, (name, advice) in _BAD.items()]
 
 
-def event_reasons(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
+def event_reasons(observation: Observation, _expectation: Expectation, tables: Tables) -> list[Finding]:
     """Require that the clocks are not held down by heat or by the power supply."""
 
     def judge(about: About, gpu: Gpu) -> Finding:
-        absent = about.without(clock_event_reasons=gpu.clock_event_reasons)
+        absent = about.without(clock_event_reasons=owed(gpu.clock_event_reasons, gpu, tables))
         if absent:
             return absent
         mask = gpu.clock_event_reasons.value

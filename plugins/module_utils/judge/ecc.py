@@ -5,7 +5,7 @@ from __future__ import annotations
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding
 from ansible_collections.gpu.fleet.plugins.module_utils.judge.counters import rise
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus, owed
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
@@ -14,14 +14,16 @@ _NVIDIA_MEMORY = "NVIDIA GPU memory error management"
 _PLACES = ("dram", "sram")
 
 
-def uncorrected(observation: Observation, _expectation: Expectation, _tables: Tables) -> list[Finding]:
+def uncorrected(observation: Observation, _expectation: Expectation, tables: Tables) -> list[Finding]:
     """Require no memory error that ECC could not correct since the driver was loaded."""
 
     def judge(about: About, gpu: Gpu) -> Finding:
         if gpu.ecc_enabled.is_known and not gpu.ecc_enabled.value:
             return about.skipped("ECC is switched off")
-        errors, since = _errors(observation, gpu)
-        absent = about.without(ECC_mode=gpu.ecc_enabled, uncorrected_ECC_errors=errors)
+        mode, (errors, since) = gpu.ecc_enabled, _errors(observation, gpu)
+        if not _is_geforce(gpu):
+            mode, errors = owed(mode, gpu, tables), owed(errors, gpu, tables)
+        absent = about.without(ECC_mode=mode, uncorrected_ECC_errors=errors)
         if absent:
             return absent
         if errors.value == 0:
@@ -70,19 +72,32 @@ def sram(observation: Observation, _expectation: Expectation, _tables: Tables) -
 
 
 def _errors(observation: Observation, gpu: Gpu) -> tuple[Reading[int], str]:
-    """Count what could not be corrected: in total, else memory by memory, else (where MIG is on) by the change of what lasts."""
+    """Count what could not be corrected: in total, else memory by memory, else (where MIG is on) by the change of what lasts.
+
+    Errors count wherever they are told; that there are none is what a total says, or all memories together.
+    """
     since = "the driver was loaded"
-    total, parts = gpu.ecc_volatile_uncorrected, [_count(gpu, f"volatile_uncorrected_{place}") for place in _PLACES]
-    known = [part for part in parts if part is not None]
+    total, ever = gpu.ecc_volatile_uncorrected, gpu.ecc_aggregate_uncorrected
+    known = [count for count in (_count(gpu, f"volatile_uncorrected_{place}") for place in _PLACES) if count is not None]
+    told = sum(known)
     if total.is_known:
-        return Reading.of(max(total.value, sum(known))), since
-    if total.is_unsupported and known:
-        return Reading.of(sum(known)), since
-    if total.is_unsupported and gpu.ecc_aggregate_uncorrected.is_known:
-        risen = _risen(observation, gpu)
-        if risen is not None:
-            return Reading.of(risen), "the last check"
-    return total, since
+        return Reading.of(max(total.value, told)), since
+    if told:
+        return Reading.of(told), since
+    if total.is_unreadable:
+        return total, since
+    if len(known) == len(_PLACES):
+        return Reading.of(0), since
+    risen = _risen(observation, gpu) if ever.is_known else None
+    if risen is not None:
+        return Reading.of(risen), "the last check"
+    lost = next((reading.why for reading in (gpu.ecc_errors, ever) if reading.is_unreadable), "")
+    return Reading.unreadable(lost) if lost else total, since
+
+
+def _is_geforce(gpu: Gpu) -> bool:
+    """Whether it is a consumer's GPU: some have ECC (RTX 4090), others none (RTX 5090). Each other model of the table has it."""
+    return gpu.name.is_known and "geforce" in gpu.name.value.lower()
 
 
 def _told(observation: Observation, gpu: Gpu) -> str:

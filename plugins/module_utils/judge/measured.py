@@ -73,7 +73,7 @@ def row_of(gpu: Gpu | None, tables: Tables) -> tuple[GpuReference | None, str]:
     """Find the reference row that holds for the whole GPU; else say why none does."""
     if gpu is None:
         return None, "the probe's GPU is none that NVML lists"
-    if gpu.mig_enabled.is_known and gpu.mig_enabled.value:
+    if gpu.in_slices:
         return None, "this GPU is partitioned (MIG)"
     row = reference(gpu, tables)
     return row, "" if row else "the reference table does not know this GPU"

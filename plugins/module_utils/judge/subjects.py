@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import FAIL, PASS, SKIP, About, Finding, Subject
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
+from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GpuReference, Tables
 
 ANSWERS = "answers"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,17 @@ def reference(gpu: Gpu, tables: Tables) -> GpuReference | None:
         gpu.pci_device_id.value if gpu.pci_device_id.is_known else None,
         gpu.name.value if gpu.name.is_known else None,
     )
+
+
+def owed(reading: Reading[T], gpu: Gpu, tables: Tables) -> Reading[T]:
+    """Take "not supported" for unread where the reference table knows the GPU by its name: each model there has what this is asked for.
+
+    By its name, since a virtual GPU has its card's device id and a name of its own, and no sensors.
+    """
+    row = tables.gpu_named(gpu.name.value) if gpu.name.is_known else None
+    if row is None or gpu.in_slices or not reading.is_unsupported:
+        return reading
+    return Reading.unreadable(f"{reading.why}, expected a value, which every {row.gpu} has: look at nvidia-smi -q -i {gpu.index}")
 
 
 def over_gpus(check: str, observation: Observation, judge: Callable[[About, Gpu], Finding], *, merge: bool = True) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.gpu.fleet.plugins.module_utils.expectation import SOURCE, Expectation
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import About, Finding, at_most, quantity
-from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus
+from ansible_collections.gpu.fleet.plugins.module_utils.judge.subjects import over_gpus, owed
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Observation
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import Tables
@@ -13,11 +13,11 @@ _UNIT = "°C"
 _MARGIN = 5
 
 
-def check(observation: Observation, expectation: Expectation, _tables: Tables) -> list[Finding]:
+def check(observation: Observation, expectation: Expectation, tables: Tables) -> list[Finding]:
     """Require each GPU to be cooler than the inventory's limit, else than its own slowdown threshold less a margin."""
 
     def judge(about: About, gpu: Gpu) -> Finding:
-        absent = about.without(temperature=gpu.temperature_c)
+        absent = about.without(temperature=owed(gpu.temperature_c, gpu, tables))
         if absent:
             return absent
         now = gpu.temperature_c.value

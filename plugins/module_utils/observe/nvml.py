@@ -11,16 +11,21 @@ from typing import Any
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Child, Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Gpu, Nvml
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import (
-    DEPRECATED,
     FUNCTION_NOT_FOUND,
     GPU_IS_LOST,
+    IN_USE,
     INSUFFICIENT_POWER,
     NO_PERMISSION,
+    NO_SUCH_FUNCTION,
+    NOT_FOUND,
     NOT_SUPPORTED,
+    OPERATING_SYSTEM,
     RESET_REQUIRED,
+    TIMEOUT,
+    UNKNOWN,
     AbsentError,
 )
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_gpu import READERS
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_gpu import MAY_LACK, READERS
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain, to_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
@@ -35,6 +40,8 @@ _START = {
 _LIBRARY_VERSION = re.compile(r"libnvidia-ml\.so\.(\d+\.\d+(?:\.\d+)?)$")
 _NODE, _COUNT = "node", "count"
 _STATES = {GPU_IS_LOST: "lost", RESET_REQUIRED: "reset required", INSUFFICIENT_POWER: "power cables missing"}
+# Why there is no handle, where that says nothing about the GPU itself: who asks, a cgroup, the library, or nothing that NVML can name.
+_NOTHING_TOLD = (NO_PERMISSION, NOT_FOUND, TIMEOUT, FUNCTION_NOT_FOUND, OPERATING_SYSTEM, IN_USE, UNKNOWN)
 _STATE = "the GPU's state is "
 _GPU_READINGS = [field.name for field in fields(Gpu) if field.name != "index"]
 
@@ -108,33 +115,40 @@ def _read_gpu(nvml: Any, index: int, emit: Emit) -> None:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
     except nvml.NVMLError as error:
         state: Reading[str] = Reading.of(_STATES.get(error.value, f"no handle: {error}"))
-        if error.value == NO_PERMISSION:
+        if error.value in _NOTHING_TOLD:
             state = Reading.unreadable(f"NVML: {error}")
         emit([index, "state", to_plain(state)])
         return
     state = Reading.of("answers")
     for name, reader in READERS.items():
-        reading = _attempt(nvml, reader, nvml, handle)
+        reading = _attempt(nvml, reader, nvml, handle, may_lack=name in MAY_LACK)
         emit([index, name, to_plain(reading)])
         if _STATE in reading.why:
             state = Reading.of(reading.why.rpartition(_STATE)[2])
     emit([index, "state", to_plain(state)])
 
 
-def _attempt(nvml: Any, function: Callable[..., Any], *arguments: Any) -> Reading[Any]:
-    """Call, and turn whatever comes of it into a reading."""
+def _attempt(nvml: Any, function: Callable[..., Any], *arguments: Any, may_lack: bool = False) -> Reading[Any]:
+    """Call, and turn whatever comes of it into a reading. `may_lack` is whether supported drivers exist without that function."""
     try:
         return Reading.of(function(*arguments))
     except nvml.NVMLError as error:
-        if error.value == NOT_SUPPORTED:
-            return Reading.unsupported("NVML: not supported by this GPU in its present mode")
-        if error.value in (FUNCTION_NOT_FOUND, DEPRECATED):
-            return Reading.unsupported("NVML: this driver's library has no such function")
-        return Reading.unreadable(f"NVML: {_STATE + _STATES[error.value] if error.value in _STATES else error}")
+        return _refused(error, may_lack=may_lack)
     except AbsentError as error:
         return Reading.unsupported(str(error))
     except Exception as error:  # noqa: BLE001 - a value that makes no sense is a reading that failed
         return Reading.unreadable(f"NVML: {type(error).__name__}: {error}")
+
+
+def _refused(error: Any, *, may_lack: bool) -> Reading[Any]:
+    """Say what one of NVML's errors means."""
+    if error.value == NOT_SUPPORTED:
+        return Reading.unsupported("NVML: not supported by this GPU in its present mode")
+    if error.value in NO_SUCH_FUNCTION and may_lack:
+        return Reading.unsupported("NVML: this driver's library has no such function")
+    if error.value == NO_PERMISSION:
+        return Reading.unreadable(f"NVML: {error}, expected those of root: run this check as root")
+    return Reading.unreadable(f"NVML: {_STATE + _STATES[error.value] if error.value in _STATES else error}")
 
 
 def _cuda_version(nvml: Any) -> str:

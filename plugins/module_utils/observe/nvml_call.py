@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 # NVML's error numbers are part of its binary interface.
-INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, INSUFFICIENT_POWER = 2, 3, 4, 8
-FUNCTION_NOT_FOUND, CORRUPTED_INFOROM, GPU_IS_LOST, RESET_REQUIRED = 13, 14, 15, 16
-ARGUMENT_VERSION_MISMATCH, DEPRECATED = 25, 26
+INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, INSUFFICIENT_SIZE, INSUFFICIENT_POWER, TIMEOUT = 2, 3, 4, 6, 7, 8, 10
+FUNCTION_NOT_FOUND, CORRUPTED_INFOROM, GPU_IS_LOST, RESET_REQUIRED, OPERATING_SYSTEM, IN_USE = 13, 14, 15, 16, 17, 19
+ARGUMENT_VERSION_MISMATCH, DEPRECATED, UNKNOWN = 25, 26, 999
 # What NVML answers where a GPU, or one of its links, has no such thing.
 NO_SUCH_THING = (NOT_SUPPORTED, INVALID_ARGUMENT)
+# What it answers where the library has no such function, or no longer: that says nothing about the GPU.
+NO_SUCH_FUNCTION = (FUNCTION_NOT_FOUND, DEPRECATED)
 
 _SIGNED_INT = 5  # nvmlValueType_t
 
@@ -20,14 +22,19 @@ class AbsentError(Exception):
 
 
 def first(nvml: Any, *calls: tuple[str, tuple[Any, ...]]) -> Any:
-    """Call the first of several functions that this library has: NVML renames and retires them from driver to driver."""
+    """Call the first of several functions that library and bindings have: NVML renames and retires them from driver to driver."""
     for position, (name, arguments) in enumerate(calls):
         try:
             return getattr(nvml, name)(*arguments)
         except (nvml.NVMLError, AttributeError) as error:
-            if position == len(calls) - 1 or getattr(error, "value", FUNCTION_NOT_FOUND) != FUNCTION_NOT_FOUND:
+            if position == len(calls) - 1 or getattr(error, "value", FUNCTION_NOT_FOUND) not in NO_SUCH_FUNCTION:
                 raise
     raise AssertionError
+
+
+def temperature(nvml: Any, handle: Any) -> int:
+    """Read the GPU's temperature, in °C: by the call that takes the place of the one that CUDA 13 retires, where there is one (565)."""
+    return int(first(nvml, ("nvmlDeviceGetTemperatureV", (handle, 0)), ("nvmlDeviceGetTemperature", (handle, 0))))
 
 
 def fields(nvml: Any, handle: Any, wanted: Sequence[Any]) -> list[int | None]:
@@ -38,7 +45,7 @@ def fields(nvml: Any, handle: Any, wanted: Sequence[Any]) -> list[int | None]:
     try:
         found = nvml.nvmlDeviceGetFieldValues(handle, list(wanted))
     except nvml.NVMLError as error:
-        if error.value not in (*NO_SUCH_THING, FUNCTION_NOT_FOUND):
+        if error.value not in NO_SUCH_THING:
             raise
         return [None] * len(wanted)
     return [_number(nvml, field) for field in found]

@@ -15,6 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import
     AbsentError,
     fields,
     first,
+    temperature,
 )
 
 _FIELD_MEMORY_TEMPERATURE, _FIELD_RECOVERY_ACTION = 82, 230
@@ -22,6 +23,7 @@ _SLOWDOWN, _MEMORY_MAX = 1, 2  # nvmlTemperatureThresholds_t
 _GRAPHICS, _MEMORY = 0, 2  # nvmlClockType_t
 _HW_SLOWDOWN = 0x8
 _SECOND_LOOK_S = 0.05
+_ALL_ONES = 255
 
 
 def _pci_bus_id(nvml: Any, handle: Any) -> str:
@@ -47,15 +49,11 @@ def _inforom_valid(nvml: Any, handle: Any) -> bool:
     return True
 
 
-def _temperature(nvml: Any, handle: Any) -> int:
-    return int(first(nvml, ("nvmlDeviceGetTemperature", (handle, 0)), ("nvmlDeviceGetTemperatureV", (handle, 0))))
-
-
 def _memory_temperature(nvml: Any, handle: Any) -> int:
-    (temperature,) = fields(nvml, handle, [_FIELD_MEMORY_TEMPERATURE])
-    if not temperature:  # some GPUs without such a sensor tell 0
+    (told,) = fields(nvml, handle, [_FIELD_MEMORY_TEMPERATURE])
+    if not told:  # some GPUs without such a sensor tell 0
         raise AbsentError("NVML: this GPU does not tell its memory's temperature")
-    return temperature
+    return told
 
 
 def _clock_event_reasons(nvml: Any, handle: Any) -> int:
@@ -67,6 +65,27 @@ def _clock_event_reasons(nvml: Any, handle: Any) -> int:
         time.sleep(_SECOND_LOOK_S)
         reasons &= int(first(nvml, *calls))
     return reasons
+
+
+def _told(value: float) -> Any:
+    """Refuse the 0 that stands for a figure (a width, a generation, watts) that is not known."""
+    if value == 0:
+        raise ValueError("NVML told 0, which no working GPU has")
+    return value
+
+
+def _link(value: int) -> Any:
+    """Refuse what is no PCIe width or generation: 0, and the byte of ones that a device without an answer gives."""
+    if value >= _ALL_ONES:
+        raise ValueError(f"NVML told {value}, which no PCIe link has")
+    return _told(value)
+
+
+def _threshold(nvml: Any, handle: Any, which: int) -> int:
+    told = int(nvml.nvmlDeviceGetTemperatureThreshold(handle, which))
+    if told == 0:
+        raise AbsentError("NVML: this GPU does not tell this threshold (it told 0)")
+    return told
 
 
 def _application_clocks(nvml: Any, handle: Any) -> ApplicationClocks:
@@ -113,26 +132,30 @@ READERS: dict[str, Callable[[Any, Any], Any]] = {
     "nvlinks": nvml_links.states,
     "nvlink_errors": nvml_links.errors,
     "fabric": nvml_links.fabric,
-    "pcie_width": lambda nvml, gpu: nvml.nvmlDeviceGetCurrPcieLinkWidth(gpu),
-    "pcie_width_max": lambda nvml, gpu: nvml.nvmlDeviceGetMaxPcieLinkWidth(gpu),
+    "pcie_width": lambda nvml, gpu: _link(nvml.nvmlDeviceGetCurrPcieLinkWidth(gpu)),
+    "pcie_width_max": lambda nvml, gpu: _link(nvml.nvmlDeviceGetMaxPcieLinkWidth(gpu)),
     "utilization_percent": lambda nvml, gpu: int(nvml.nvmlDeviceGetUtilizationRates(gpu).gpu),
     "clock_event_reasons": _clock_event_reasons,
-    "pcie_generation": lambda nvml, gpu: nvml.nvmlDeviceGetCurrPcieLinkGeneration(gpu),
-    "pcie_generation_max": lambda nvml, gpu: nvml.nvmlDeviceGetMaxPcieLinkGeneration(gpu),
-    "pcie_generation_device_max": lambda nvml, gpu: nvml.nvmlDeviceGetGpuMaxPcieLinkGeneration(gpu),
+    "pcie_generation": lambda nvml, gpu: _link(nvml.nvmlDeviceGetCurrPcieLinkGeneration(gpu)),
+    "pcie_generation_max": lambda nvml, gpu: _link(nvml.nvmlDeviceGetMaxPcieLinkGeneration(gpu)),
+    "pcie_generation_device_max": lambda nvml, gpu: _link(nvml.nvmlDeviceGetGpuMaxPcieLinkGeneration(gpu)),
     "pcie_replays": lambda nvml, gpu: nvml.nvmlDeviceGetPcieReplayCounter(gpu),
     "application_clocks": _application_clocks,
-    "temperature_c": _temperature,
-    "temperature_slowdown_c": lambda nvml, gpu: nvml.nvmlDeviceGetTemperatureThreshold(gpu, _SLOWDOWN),
+    "temperature_c": temperature,
+    "temperature_slowdown_c": lambda nvml, gpu: _threshold(nvml, gpu, _SLOWDOWN),
     "temperature_margin_c": lambda nvml, gpu: nvml.nvmlDeviceGetMarginTemperature(gpu),
     "memory_temperature_c": _memory_temperature,
-    "memory_temperature_max_c": lambda nvml, gpu: nvml.nvmlDeviceGetTemperatureThreshold(gpu, _MEMORY_MAX),
+    "memory_temperature_max_c": lambda nvml, gpu: _threshold(nvml, gpu, _MEMORY_MAX),
     "mig_enabled": lambda nvml, gpu: bool(nvml.nvmlDeviceGetMigMode(gpu)[0]),
     "mig_pending": lambda nvml, gpu: bool(nvml.nvmlDeviceGetMigMode(gpu)[1]),
     "mig_devices": nvml_mig.devices,
     "compute_mode": _compute_mode,
     "processes": nvml_process.read,
-    "power_limit_w": lambda nvml, gpu: nvml.nvmlDeviceGetPowerManagementLimit(gpu) / 1000,
-    "power_limit_enforced_w": lambda nvml, gpu: nvml.nvmlDeviceGetEnforcedPowerLimit(gpu) / 1000,
-    "power_limit_default_w": lambda nvml, gpu: nvml.nvmlDeviceGetPowerManagementDefaultLimit(gpu) / 1000,
+    "power_limit_w": lambda nvml, gpu: _told(nvml.nvmlDeviceGetPowerManagementLimit(gpu)) / 1000,
+    "power_limit_enforced_w": lambda nvml, gpu: _told(nvml.nvmlDeviceGetEnforcedPowerLimit(gpu)) / 1000,
+    "power_limit_default_w": lambda nvml, gpu: _told(nvml.nvmlDeviceGetPowerManagementDefaultLimit(gpu)) / 1000,
 }
+
+# What the library of a supported driver (535 and later) may lack, so that its absence is no fault: functions that came later (545, 565),
+# and those that CUDA 13 retires without another in their place. Any other that is missing has not been read.
+MAY_LACK = ("sram_threshold_exceeded", "temperature_margin_c", "remap_availability", "application_clocks")

@@ -10,6 +10,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabri
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import (
     ARGUMENT_VERSION_MISMATCH,
     FUNCTION_NOT_FOUND,
+    INVALID_ARGUMENT,
+    NO_SUCH_FUNCTION,
     NO_SUCH_THING,
     AbsentError,
     fields,
@@ -27,6 +29,21 @@ _FIELDS = {
     "effective": 219,
     "symbol": 221,
 }
+_FABRIC_VERSIONS = (0x3000028, 0x2000024)  # nvmlGpuFabricInfo_v3 (575), nvmlGpuFabricInfo_v2 (545)
+
+
+class _FabricInfo(ctypes.Structure):
+    """nvml.h: nvmlGpuFabricInfo_v3_t, which older bindings lack; version 2 is the same without its last member."""
+
+    _fields_ = (
+        ("version", ctypes.c_uint),
+        ("clusterUuid", ctypes.c_ubyte * 16),
+        ("status", ctypes.c_uint),
+        ("cliqueId", ctypes.c_uint),
+        ("state", ctypes.c_ubyte),
+        ("healthMask", ctypes.c_uint),
+        ("healthSummary", ctypes.c_ubyte),
+    )
 
 
 def states(nvml: Any, handle: Any) -> dict[str, bool]:
@@ -66,7 +83,7 @@ def _by_counter(nvml: Any, handle: Any, link: int) -> dict[str, int]:
         try:
             found[name] = int(nvml.nvmlDeviceGetNvLinkErrorCounter(handle, link, number))
         except nvml.NVMLError as error:
-            if error.value not in (*NO_SUCH_THING, FUNCTION_NOT_FOUND):
+            if error.value not in (*NO_SUCH_THING, *NO_SUCH_FUNCTION):
                 raise
     return found
 
@@ -77,17 +94,27 @@ def _by_field(nvml: Any, handle: Any, link: int) -> dict[str, int]:
 
 
 def fabric(nvml: Any, handle: Any) -> Fabric:
-    """Read how far the GPU's registration with the fabric is."""
-    info = nvml.c_nvmlGpuFabricInfoV_t()
-    try:
-        nvml.nvmlDeviceGetGpuFabricInfoV(handle, ctypes.byref(info))
-        health = int(info.healthMask)
-    except nvml.NVMLError as error:
-        if error.value not in (FUNCTION_NOT_FOUND, ARGUMENT_VERSION_MISMATCH):
-            raise
-        info = nvml.c_nvmlGpuFabricInfo_t()
-        nvml.nvmlDeviceGetGpuFabricInfo(handle, ctypes.byref(info))
-        health = 0
+    """Read how far the GPU's registration with the fabric is, and how healthy it is there."""
+    info = _fabric_info(nvml, handle)
     if info.state == 0:
         raise AbsentError("NVML: this GPU is not part of an NVSwitch fabric")
-    return Fabric(int(info.state), int(info.status), health)
+    return Fabric(int(info.state), int(info.status), int(info.healthMask), int(info.healthSummary))
+
+
+def _fabric_info(nvml: Any, handle: Any) -> _FabricInfo:
+    """Ask with the newest structure that the driver takes. Only one without the function (before 545) has no health to tell."""
+    info = _FabricInfo()
+    for version in _FABRIC_VERSIONS:
+        info.version = version
+        try:
+            nvml.nvmlDeviceGetGpuFabricInfoV(handle, ctypes.byref(info))
+        except nvml.NVMLError as error:
+            if error.value == FUNCTION_NOT_FOUND:
+                break
+            if error.value not in (ARGUMENT_VERSION_MISMATCH, INVALID_ARGUMENT) or version == _FABRIC_VERSIONS[-1]:
+                raise
+        else:
+            return info
+    first = nvml.c_nvmlGpuFabricInfo_t()
+    nvml.nvmlDeviceGetGpuFabricInfo(handle, ctypes.byref(first))
+    return _FabricInfo(state=first.state, status=first.status)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import RemappedRows, RetiredPages
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import SpareRows
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import NO_PERMISSION, NO_SUCH_THING, AbsentError
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import NO_SUCH_THING, AbsentError
 
 # nvml.h: nvmlMemoryErrorType_t, nvmlEccCounterType_t, nvmlMemoryLocation_t
 _KINDS = {"corrected": 0, "uncorrected": 1}
@@ -40,14 +40,9 @@ def ecc_errors(nvml: Any, handle: Any) -> dict[str, int]:
 
 
 def sram_threshold_exceeded(nvml: Any, handle: Any) -> bool:
-    """Tell whether more of the SRAM's errors could not be corrected than NVIDIA's field diagnostics let pass."""
+    """Tell whether more of the SRAM's errors could not be corrected than NVIDIA's field diagnostics let pass. Root is told (nvml.h)."""
     status = nvml.c_nvmlEccSramErrorStatus_v1_t()
-    try:
-        nvml.nvmlDeviceGetSramEccErrorStatus(handle, ctypes.byref(status))
-    except nvml.NVMLError as error:
-        if error.value == NO_PERMISSION:  # nvml.h: "Requires root/admin permissions"
-            raise AbsentError("NVML: told to root only") from error
-        raise
+    nvml.nvmlDeviceGetSramEccErrorStatus(handle, ctypes.byref(status))
     return bool(status.bThresholdExceeded)
 
 

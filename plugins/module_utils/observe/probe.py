@@ -74,7 +74,10 @@ def _record(request: ProbeRequest, nvml: Nvml) -> BurnInRecord | None:
 
 
 def in_use(nvml: Nvml) -> str:
-    """Say who uses the GPUs; empty where nobody does. What has ended uses nothing, and is another check's."""
+    """Say who uses the GPUs; empty where nobody does. What has ended uses nothing, and is another check's.
+
+    A GPU that lists nobody is not free for that: only with MIG on may its slices do so in its place.
+    """
     users, unclear = [], []
     for gpu in nvml.gpus.value if nvml.gpus.is_known else ():
         if gpu.processes.is_known:
@@ -83,7 +86,7 @@ def in_use(nvml: Nvml) -> str:
                 f"{one.pid} ({one.name}) on GPU {gpu.index}" + (f", {one.memory_mib.value} MiB" if one.memory_mib.is_known else "")
                 for one in living
             ]
-        elif gpu.processes.is_unreadable and gpu.state.is_known and gpu.state.value == "answers":
+        elif gpu.state.is_known and gpu.state.value == "answers" and not (gpu.processes.is_unsupported and gpu.in_slices):
             unclear.append(f"GPU {gpu.index}: {gpu.processes.why}")
     if users:
         more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""

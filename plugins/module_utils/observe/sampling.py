@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Child, Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import Phase, Sampled, Spread
-from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import first
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_call import NOT_SUPPORTED, first, temperature
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 _GRAPHICS = 0  # nvmlClockType_t
@@ -28,15 +28,15 @@ _NONE_TOLD = "NVML told none while it ran"
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at one GPU; None is what NVML did not tell."""
+    """One look at one GPU: None is what it does not have, a text why it could not be read."""
 
     at: float  # seconds since 1970
     uuid: str
-    clock_mhz: float | None
-    power_w: float | None
-    temperature_c: float | None
-    pcie_generation: float | None
-    event_reasons: int | None
+    clock_mhz: float | str | None
+    power_w: float | str | None
+    temperature_c: float | str | None
+    pcie_generation: float | str | None
+    event_reasons: int | str | None
 
 
 class Sampler:
@@ -100,31 +100,41 @@ def summarise(samples: Collection[Sample], phases: Sequence[Phase]) -> Reading[t
 
 def summary(phase: str, samples: Sequence[Sample]) -> Sampled:
     """Put together what was seen of one GPU."""
-    masks = [sample.event_reasons for sample in samples if sample.event_reasons is not None]
-    shares = {hex(1 << bit): round(sum(mask >> bit & 1 for mask in masks) / len(masks), 3) for bit in range(_BITS)} if masks else {}
     return Sampled(
         uuid=samples[0].uuid,
         phase=phase,
         samples=len(samples),
-        clock_mhz=_spread([sample.clock_mhz for sample in samples]),
-        power_w=_spread([sample.power_w for sample in samples]),
-        temperature_c=_spread([sample.temperature_c for sample in samples]),
-        pcie_generation=_spread([sample.pcie_generation for sample in samples]),
-        event_reasons=Reading.of({bit: share for bit, share in shares.items() if share}) if masks else Reading.unsupported(_NONE_TOLD),
+        clock_mhz=_together([sample.clock_mhz for sample in samples], _spread),
+        power_w=_together([sample.power_w for sample in samples], _spread),
+        temperature_c=_together([sample.temperature_c for sample in samples], _spread),
+        pcie_generation=_together([sample.pcie_generation for sample in samples], _spread),
+        event_reasons=_together([sample.event_reasons for sample in samples], _shares),
     )
 
 
-def _spread(values: Sequence[float | None]) -> Reading[Spread]:
-    told = [value for value in values if value is not None]
-    if not told:
-        return Reading.unsupported(_NONE_TOLD)
-    return Reading.of(Spread(min(told), statistics.median(told), max(told)))
+def _together(values: Sequence[Any], put: Callable[[Sequence[Any]], Any]) -> Reading[Any]:
+    """Put together what was told. Where nothing ever was, one error is enough for it to be unread."""
+    told = [value for value in values if value is not None and not isinstance(value, str)]
+    if told:
+        return Reading.of(put(told))
+    errors = [value for value in values if isinstance(value, str)]
+    return Reading.unreadable(f"{errors[0]}, whenever it was asked while it ran") if errors else Reading.unsupported(_NONE_TOLD)
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(min(values), statistics.median(values), max(values))
+
+
+def _shares(masks: Sequence[int]) -> dict[str, float]:
+    """Say of each bit that was ever set in which part of the samples it was."""
+    shares = {hex(1 << bit): round(sum(mask >> bit & 1 for mask in masks) / len(masks), 3) for bit in range(_BITS)}
+    return {bit: share for bit, share in shares.items() if share}
 
 
 def _look(nvml: Any, file: int, every_s: float) -> None:
     nvml.nvmlInit()
     gpus = [_told(nvml, partial(_gpu, nvml, index)) for index in range(nvml.nvmlDeviceGetCount())]
-    handles = [gpu for gpu in gpus if gpu]  # one that does not answer is another check's
+    handles = [gpu for gpu in gpus if isinstance(gpu, tuple)]  # one that does not answer is another check's
     while True:
         line = json.dumps([time.time(), [[uuid, *_glance(nvml, handle)] for uuid, handle in handles]])
         os.write(file, line.encode() + b"\n")
@@ -136,18 +146,19 @@ def _gpu(nvml: Any, index: int) -> tuple[str, Any]:
     return nvml.nvmlDeviceGetUUID(handle), handle
 
 
-def _glance(nvml: Any, gpu: Any) -> list[float | None]:
+def _glance(nvml: Any, gpu: Any) -> list[float | str | None]:
     return [
         _told(nvml, lambda: nvml.nvmlDeviceGetClockInfo(gpu, _GRAPHICS)),
         _told(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000),
-        _told(nvml, lambda: first(nvml, ("nvmlDeviceGetTemperature", (gpu, 0)), ("nvmlDeviceGetTemperatureV", (gpu, 0)))),
+        _told(nvml, lambda: temperature(nvml, gpu)),
         _told(nvml, lambda: nvml.nvmlDeviceGetCurrPcieLinkGeneration(gpu)),
         _told(nvml, lambda: first(nvml, *((name, (gpu,)) for name in _REASONS))),
     ]
 
 
 def _told(nvml: Any, ask: Callable[[], Any]) -> Any:
+    """Ask; None is that the GPU has no such thing, a text why it could not be read."""
     try:
         return ask()
-    except (nvml.NVMLError, AttributeError):
-        return None
+    except (nvml.NVMLError, AttributeError) as error:
+        return None if getattr(error, "value", None) == NOT_SUPPORTED else f"NVML: {error}"

@@ -51,15 +51,15 @@ class SimulatedNode:
     folder: Path
 
     @classmethod
-    def build(cls, folder: Path) -> SimulatedNode:
-        """Compile the double and lay out the files."""
+    def build(cls, folder: Path, driver: str = DRIVER) -> SimulatedNode:
+        """Compile the double and lay out the files; the library is of the version that its file's name says."""
         header = nvml_header()
         assert header is not None
         make = ["make", "--silent", f"NVML_INCLUDE={header.parent}", f"BUILD={folder}", "CFLAGS=-O0"]
         subprocess.run(make, cwd=REPOSITORY / "tests" / "doubles" / "nvml", check=True)
-        (folder / f"libnvidia-ml.so.{DRIVER}").write_bytes((folder / "libnvidia-ml.so.1").read_bytes())
+        (folder / f"libnvidia-ml.so.{driver}").write_bytes((folder / "libnvidia-ml.so.1").read_bytes())
         (folder / "libnvidia-ml.so.1").unlink()
-        (folder / "libnvidia-ml.so.1").symlink_to(f"libnvidia-ml.so.{DRIVER}")
+        (folder / "libnvidia-ml.so.1").symlink_to(f"libnvidia-ml.so.{driver}")
         (folder / "pynvml.py").write_bytes(bindings.lean(kit.bindings_file()))
         node = cls(folder)
         for index, bus in enumerate(BUSES):

@@ -12,7 +12,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observation import Host,
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.report.node import never_measured
 from unit.module_utils.compare.fleet_of import UNKNOWN, Seen, collected, differing, fleet, knows, on_all
-from unit.module_utils.healthy_node import NO, address, known, observation, pci_device
+from unit.module_utils.healthy_node import NO, absent, address, known, observation, pci_device
 from unit.module_utils.healthy_probe import collectives, probe
 from unit.module_utils.healthy_system import adapter, cdi_spec
 
@@ -113,8 +113,12 @@ ROWS: dict[str, tuple[list[Seen], set[tuple[str, str, str]]]] = {
     "two of a size are no rule": ([SAME, SAME, gpus(4)], set()),
     "unknown GPUs that are alike": ([unknown(nvlinks=known(LINKS))] * 4, set()),
     "all links down on one node of unknown GPUs": (
-        [*[unknown(nvlinks=known(LINKS))] * 3, unknown(nvlinks=known(dict.fromkeys(LINKS, NO)))],
+        [*[unknown(nvlinks=known(LINKS), fabric=absent)] * 3, unknown(nvlinks=known(dict.fromkeys(LINKS, NO)), fabric=absent)],
         {("n3", "nvlink", "n3")},
+    ),
+    "all links down in a fabric, as the node's own check says": (
+        [*[unknown(nvlinks=known(LINKS))] * 3, unknown(nvlinks=known(dict.fromkeys(LINKS, NO)))],
+        set(),
     ),
     "less memory on one unknown GPU": (
         [*[unknown()] * 3, Seen({"gpus": {**on_all(**UNKNOWN), 3: {**UNKNOWN, "memory_mib": known(70000)}}})],

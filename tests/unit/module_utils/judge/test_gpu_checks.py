@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.gpu.fleet.plugins.module_utils.observation import Identity, KernelModule, PciBus
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, Identity, KernelModule, PciBus
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, GpuProcess, SpareRows
 from unit.module_utils.healthy_node import (
     ECC_COUNTERS,
@@ -86,6 +86,30 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
         failed("ecc", "reset_gpu", kills=True),
         "not_ready",
     ),
+    "no total, and the memories not readable": (
+        on_gpu(3, ecc_volatile_uncorrected=absent, ecc_errors=broken, ecc_aggregate_uncorrected=absent),
+        {},
+        unread("ecc"),
+        "unknown",
+    ),
+    "no total, and what lasts not readable": (
+        on_gpu(3, ecc_volatile_uncorrected=absent, ecc_errors=absent, ecc_aggregate_uncorrected=broken),
+        {},
+        unread("ecc"),
+        "unknown",
+    ),
+    "no total, and errors in the only memory that is told": (
+        on_gpu(3, ecc_volatile_uncorrected=absent, ecc_errors=known({"volatile_uncorrected_sram": 1})),
+        {},
+        failed("ecc", "reset_gpu", kills=True),
+        "not_ready",
+    ),
+    "the total not readable, and errors in a memory": (
+        on_gpu(3, ecc_volatile_uncorrected=broken, ecc_errors=ecc_errors(volatile_uncorrected_sram=1)),
+        {},
+        failed("ecc", "reset_gpu", kills=True),
+        "not_ready",
+    ),
     "corrected errors": (on_gpu(3, ecc_volatile_corrected=known(100_000), ecc_aggregate_corrected=known(900_000)), {}, NONE, "ready"),
     "errors told for the GPU's life only, and new": (
         {
@@ -113,7 +137,7 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
     ),
     "SRAM over its threshold": (on_gpu(3, sram_threshold_exceeded=known(YES)), {}, failed("sram", "replace", kills=True), "not_ready"),
     "SRAM threshold not readable": (on_gpu(3, sram_threshold_exceeded=broken), {}, unread("sram"), "unknown"),
-    "SRAM threshold told to root only": (on_all(sram_threshold_exceeded=absent), {}, NONE, "ready"),
+    "SRAM threshold not told by the driver": (on_all(sram_threshold_exceeded=absent), {}, NONE, "ready"),
     "SRAM threshold without ECC": (on_all(ecc_enabled=known(NO), sram_threshold_exceeded=broken), {}, NONE, "ready"),
     "a bank without spare rows": (
         on_gpu(3, remap_availability=known(SpareRows(2559, 0, 0, 0, 1))),
@@ -195,6 +219,15 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], set[Any], str]] = {
         NONE,
         "ready",
     ),
+    # The fabric, as the third version of its structure sums it up
+    "a healthy fabric": (on_all(fabric=known(Fabric(3, 0, 0x1AA, 1))), {}, NONE, "ready"),
+    "an unhealthy fabric": (
+        on_gpu(3, fabric=known(Fabric(3, 0, 0x1AA, 2))),
+        {},
+        failed("fabric", "investigate", kills=True),
+        "not_ready",
+    ),
+    "a fabric of limited capacity": (on_gpu(3, fabric=known(Fabric(3, 0, 0x1AA, 3))), {}, failed("fabric", "investigate"), "degraded"),
     # PCI Express
     "a slow link on an idle GPU": (on_gpu(3, pcie_generation=known(1)), {}, NONE, "ready"),
     "a slow link under load": (
@@ -419,6 +452,20 @@ def test_a_clock_that_went_backwards_gives_no_rate() -> None:
     )
     assert verdict == "ready"
     assert not [finding for finding in findings if finding.status == "fail"]
+
+
+def test_links_of_slices_are_not_said_to_be_down() -> None:
+    unknown = {"name": known("NVIDIA X900"), "pci_device_id": known("3fff"), **MIG_ON}
+    assert "MIG is on" in said("nvlink", **on_all(**unknown))
+    assert "18 NVLinks, none up" in said(
+        "nvlink",
+        **on_all(**{**unknown, "mig_enabled": known(NO), "nvlinks": known(dict.fromkeys(map(str, range(18)), NO)), "fabric": absent}),
+    )
+
+
+def test_one_memory_without_errors_is_not_all_of_them() -> None:
+    message = said("ecc", **on_all(ecc_volatile_uncorrected=absent, ecc_errors=known({"volatile_uncorrected_sram": 0})))
+    assert "no uncorrected ECC error" not in message
 
 
 def test_power_is_explained_by_who_set_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric, Gpu, Nvml, RemappedRows
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml import Observer, assemble
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.nvml_gpu import MAY_LACK
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
-NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, LOST, UNKNOWN = 3, 4, 13, 15, 999
+NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND, LOST, DEPRECATED, UNKNOWN = 3, 4, 13, 15, 26, 999
+IRQ_ISSUE, VERSION_MISMATCH = 11, 25
 
 
 class Error(Exception):
@@ -23,6 +26,28 @@ class Error(Exception):
 
 def field(value: int, status: int = 0, kind: int = 1) -> Any:
     return SimpleNamespace(nvmlReturn=status, valueType=kind, value=SimpleNamespace(ullVal=value, siVal=value))
+
+
+class First(ctypes.Structure):
+    """What is told of the fabric by the first version of its structure."""
+
+    _fields_ = (("state", ctypes.c_ubyte), ("status", ctypes.c_uint))
+
+
+def fabric_of(*versions: int) -> Any:
+    """Answer for a driver that takes these versions of the fabric's structure; only the third has a summary."""
+
+    def function(_gpu: int, reference: Any) -> None:
+        info = reference._obj
+        version = info.version >> 24
+        if version not in versions:
+            raise Error(VERSION_MISMATCH)
+        assert info.version & 0xFFFFFF == {2: 36, 3: ctypes.sizeof(info)}[version]
+        info.state, info.healthMask = 3, 0x1AA
+        if version == 3:
+            info.healthSummary = 1
+
+    return function
 
 
 class Library:
@@ -69,7 +94,7 @@ class Library:
             "nvmlDeviceGetEnforcedPowerLimit": lambda _gpu: 650_000,
             "nvmlDeviceGetPowerManagementDefaultLimit": lambda _gpu: 700_000,
             "nvmlDeviceGetNvLinkState": self.link,
-            "nvmlDeviceGetGpuFabricInfoV": lambda _gpu, _info: None,
+            "nvmlDeviceGetGpuFabricInfoV": fabric_of(3, 2),
             "nvmlDeviceGetCurrPcieLinkWidth": lambda _gpu: 8,
             "nvmlDeviceGetMaxPcieLinkWidth": lambda _gpu: 16,
             "nvmlDeviceGetMaxPcieLinkGeneration": lambda _gpu: 5,
@@ -92,21 +117,14 @@ class Library:
 
     @staticmethod
     def c_nvmlEccSramErrorStatus_v1_t() -> Any:  # noqa: N802 - the library's name
-        import ctypes  # noqa: PLC0415
-
         class Status(ctypes.Structure):
             _fields_ = (("bThresholdExceeded", ctypes.c_uint),)
 
         return Status(1)
 
     @staticmethod
-    def c_nvmlGpuFabricInfoV_t() -> Any:  # noqa: N802 - the library's name
-        import ctypes  # noqa: PLC0415
-
-        class Info(ctypes.Structure):
-            _fields_ = (("state", ctypes.c_uint), ("status", ctypes.c_uint), ("healthMask", ctypes.c_uint))
-
-        return Info(3, 0, 0x2AA)
+    def c_nvmlGpuFabricInfo_t() -> Any:  # noqa: N802 - the library's name
+        return First(3, 0)
 
     def __getattr__(self, name: str) -> Any:
         planned = self.plan.get(name)
@@ -159,7 +177,7 @@ def test_what_is_there_is_read() -> None:
     assert (gpu.ecc_volatile_uncorrected.value, gpu.ecc_aggregate_uncorrected.value, gpu.ecc_volatile_corrected.value) == (10, 11, 0)
     assert gpu.remapped_rows.value == RemappedRows(1, 2, pending=True, failure=False)
     assert gpu.nvlinks.value == {"0": True, "1": False}
-    assert gpu.fabric.value == Fabric(3, 0, 0x2AA)
+    assert gpu.fabric.value == Fabric(3, 0, 0x1AA, 1)
     assert (gpu.recovery_action.value, gpu.clock_event_reasons.value, gpu.power_limit_w.value, gpu.memory_mib.value) == (
         2,
         0x41,
@@ -217,10 +235,73 @@ def test_older_libraries_are_asked_by_the_older_name() -> None:
     gpu = first_gpu(
         nvmlDeviceGetCurrentClocksEventReasons=FUNCTION_NOT_FOUND,
         nvmlDeviceGetCurrentClocksThrottleReasons=lambda _gpu: 8,
-        nvmlDeviceGetTemperature=FUNCTION_NOT_FOUND,
+        nvmlDeviceGetTemperatureV=FUNCTION_NOT_FOUND,
+    )
+    assert (gpu.clock_event_reasons.value, gpu.temperature_c.value) == (8, 40)
+
+
+def test_newer_libraries_are_asked_by_the_newer_name() -> None:
+    gpu = first_gpu(
         nvmlDeviceGetTemperatureV=lambda _gpu, _sensor: 41,
+        nvmlDeviceGetTemperature=DEPRECATED,
+        nvmlDeviceGetCurrentClocksEventReasons=DEPRECATED,
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda _gpu: 8,
     )
     assert (gpu.clock_event_reasons.value, gpu.temperature_c.value) == (8, 41)
+
+
+# What the check rests on, and each supported driver has a function for.
+NEEDED = {
+    "ecc_enabled": "nvmlDeviceGetEccMode",
+    "ecc_volatile_uncorrected": "nvmlDeviceGetTotalEccErrors",
+    "ecc_errors": "nvmlDeviceGetMemoryErrorCounter",
+    "remapped_rows": "nvmlDeviceGetRemappedRows",
+    "retired_pages": "nvmlDeviceGetRetiredPages",
+    "recovery_action": "nvmlDeviceGetFieldValues",
+    "nvlinks": "nvmlDeviceGetNvLinkState",
+    "pcie_width": "nvmlDeviceGetCurrPcieLinkWidth",
+    "clock_event_reasons": "nvmlDeviceGetCurrentClocksEventReasons",
+    "temperature_c": "nvmlDeviceGetTemperature",
+    "mig_enabled": "nvmlDeviceGetMigMode",
+    "compute_mode": "nvmlDeviceGetComputeMode",
+    "processes": "nvmlDeviceGetComputeRunningProcesses_v3",
+    "power_limit_enforced_w": "nvmlDeviceGetEnforcedPowerLimit",
+}
+
+
+@pytest.mark.parametrize("call", NEEDED.items(), ids=NEEDED)
+@pytest.mark.parametrize("code", [FUNCTION_NOT_FOUND, DEPRECATED])
+def test_a_function_that_is_missing_says_nothing_of_the_gpu(call: tuple[str, str], code: int) -> None:
+    name, function = call
+    assert getattr(first_gpu(**{function: code}), name).is_unreadable
+
+
+@pytest.mark.parametrize("code", [FUNCTION_NOT_FOUND, DEPRECATED])
+def test_what_a_supported_driver_may_lack_is_no_fault(code: int) -> None:
+    functions = ("SramEccErrorStatus", "MarginTemperature", "RowRemapperHistogram", "ApplicationsClock")
+    gpu = first_gpu(**{f"nvmlDeviceGet{function}": code for function in functions})
+    assert all(getattr(gpu, name).is_unsupported for name in MAY_LACK)
+
+
+@pytest.mark.parametrize("told", [0, 255, 0xFFFFFFFF])
+def test_a_link_that_is_none_is_unreadable(told: int) -> None:
+    calls = ("CurrPcieLinkWidth", "MaxPcieLinkWidth", "CurrPcieLinkGeneration", "MaxPcieLinkGeneration", "GpuMaxPcieLinkGeneration")
+    gpu = first_gpu(**{f"nvmlDeviceGet{call}": lambda _gpu: told for call in calls})
+    figures = (gpu.pcie_width, gpu.pcie_width_max, gpu.pcie_generation, gpu.pcie_generation_max, gpu.pcie_generation_device_max)
+    assert all(figure.is_unreadable and f"NVML told {told}" in figure.why for figure in figures)
+
+
+def test_no_power_at_all_is_unreadable() -> None:
+    calls = ("PowerManagementLimit", "EnforcedPowerLimit", "PowerManagementDefaultLimit")
+    gpu = first_gpu(**{f"nvmlDeviceGet{call}": lambda _gpu: 0 for call in calls})
+    limits = (gpu.power_limit_w, gpu.power_limit_enforced_w, gpu.power_limit_default_w)
+    assert all(limit.is_unreadable and "NVML told 0" in limit.why for limit in limits)
+
+
+def test_a_threshold_of_nothing_is_none() -> None:
+    gpu = first_gpu(nvmlDeviceGetTemperatureThreshold=lambda _gpu, _which: 0)
+    assert gpu.temperature_slowdown_c.is_unsupported
+    assert gpu.memory_temperature_max_c.is_unsupported
 
 
 def test_a_value_that_makes_no_sense_is_unreadable() -> None:
@@ -238,7 +319,11 @@ def test_a_value_that_makes_no_sense_is_unreadable() -> None:
 
 @pytest.mark.parametrize(
     ("code", "state"),
-    [(LOST, Reading.of("lost")), (UNKNOWN, Reading.of("no handle: error 999")), (NO_PERMISSION, Reading.unreadable("NVML: error 4"))],
+    [
+        (LOST, Reading.of("lost")),
+        (IRQ_ISSUE, Reading.of("no handle: error 11")),
+        *((code, Reading.unreadable(f"NVML: error {code}")) for code in (NO_PERMISSION, 6, 10, FUNCTION_NOT_FOUND, 17, 19, UNKNOWN)),
+    ],
 )
 def test_a_gpu_without_a_handle_does_not_hide_the_others(code: int, state: Reading[str]) -> None:
     def handle(index: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -10,22 +11,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.observation import Fabric
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_gpu import ApplicationClocks, SpareRows
 from ansible_collections.gpu.fleet.plugins.module_utils.observe import nvml_process
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from unit.module_utils.observe.test_observe_nvml import (
+    DEPRECATED,
+    FUNCTION_NOT_FOUND,
     LOST,
     NO_PERMISSION,
     NOT_SUPPORTED,
     UNKNOWN,
     Library,
+    fabric_of,
     fail,
     field,
     first_gpu,
     observed,
 )
 
-INVALID_ARGUMENT, CORRUPTED_INFOROM, RESET_REQUIRED, INSUFFICIENT_POWER, DEPRECATED = 2, 14, 16, 8, 26
+INVALID_ARGUMENT, CORRUPTED_INFOROM, RESET_REQUIRED, INSUFFICIENT_SIZE, INSUFFICIENT_POWER = 2, 14, 16, 7, 8
 SRAM, DRAM = 7, 2
 
 
@@ -59,9 +64,11 @@ def test_memories_that_are_not_told_apart() -> None:
     assert set(counted) == {f"{period}_{kind}_dram" for period in ("volatile", "aggregate") for kind in ("corrected", "uncorrected")}
 
 
-@pytest.mark.parametrize(("code", "state"), [(NO_PERMISSION, "unsupported"), (NOT_SUPPORTED, "unsupported"), (UNKNOWN, "unreadable")])
+@pytest.mark.parametrize(("code", "state"), [(NO_PERMISSION, "unreadable"), (NOT_SUPPORTED, "unsupported"), (UNKNOWN, "unreadable")])
 def test_the_sram_threshold_is_told_to_root(code: int, state: str) -> None:
-    assert first_gpu(nvmlDeviceGetSramEccErrorStatus=code).sram_threshold_exceeded.state == state
+    reading = first_gpu(nvmlDeviceGetSramEccErrorStatus=code).sram_threshold_exceeded
+    assert reading.state == state
+    assert ("run this check as root" in reading.why) == (code == NO_PERMISSION)
 
 
 def test_a_histogram_of_nothing_is_none() -> None:
@@ -98,6 +105,15 @@ def test_only_links_that_are_up_are_counted() -> None:
     assert first_gpu(nvmlDeviceGetNvLinkState=NOT_SUPPORTED).nvlink_errors.is_unsupported
     assert first_gpu(nvmlDeviceGetNvLinkErrorCounter=NOT_SUPPORTED, nvmlDeviceGetFieldValues=NOT_SUPPORTED).nvlink_errors.is_unsupported
     assert first_gpu(nvmlDeviceGetNvLinkErrorCounter=UNKNOWN).nvlink_errors.is_unreadable
+
+
+def test_the_fabric_is_asked_with_the_newest_structure_that_the_driver_takes() -> None:
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=fabric_of(3)).fabric.value == Fabric(3, 0, 0x1AA, 1)
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=fabric_of(2)).fabric.value == Fabric(3, 0, 0x1AA, 0)
+    first = {"nvmlDeviceGetGpuFabricInfo": lambda _gpu, _info: None}
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=FUNCTION_NOT_FOUND, **first).fabric.value == Fabric(3, 0, 0, 0)
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=fabric_of(4), **first).fabric.is_unreadable, "its health is not known"
+    assert first_gpu(nvmlDeviceGetGpuFabricInfoV=FUNCTION_NOT_FOUND, nvmlDeviceGetGpuFabricInfo=FUNCTION_NOT_FOUND).fabric.is_unreadable
 
 
 def test_a_link_that_sleeps_until_it_is_used_is_up() -> None:
@@ -195,6 +211,50 @@ def test_what_nvml_does_not_tell_of_a_process(host: Path) -> None:
     (process,) = nvml_process.read(library, 0, host)
     assert process.name == "of unknown name"
     assert process.memory_mib.is_unsupported
+
+
+class ProcessInfo(ctypes.Structure):
+    """nvml.h: nvmlProcessInfo_t."""
+
+    _fields_ = (("pid", ctypes.c_uint), ("usedGpuMemory", ctypes.c_ulonglong), ("gi", ctypes.c_uint), ("ci", ctypes.c_uint))
+
+
+def c_library(count: int, *, needs: int = 0) -> Library:
+    """Make bindings over a C library that counts so many processes, and refuses less room than it needs."""
+
+    def ask(_gpu: int, size: Any, found: Any) -> int:
+        room, size._obj.value = size._obj.value, count
+        if room < needs:
+            return INSUFFICIENT_SIZE
+        for place in range(min(room, count)):
+            found[place] = ProcessInfo(os.getpid(), (1 << 64) - 1)
+        return 0
+
+    return Library(
+        nvmlLib=SimpleNamespace(nvmlDeviceGetComputeRunningProcesses_v3=ask),
+        c_nvmlProcessInfo_v3_t=ProcessInfo,
+        nvmlDeviceGetComputeRunningProcesses_v3=lambda _gpu: [],  # what bindings make of a SUCCESS without room
+        nvmlSystemGetProcessName=6,
+    )
+
+
+@pytest.mark.parametrize(("count", "needs"), [(0, 0), (2, 0), (2, 2), (200, 200)])
+def test_processes_are_listed_with_room_for_them(host: Path, count: int, needs: int) -> None:
+    found = nvml_process.read(c_library(count, needs=needs), 0, host)
+    assert [process.pid for process in found] == [os.getpid()] * count
+    assert all(process.memory_mib.is_unsupported for process in found)
+
+
+def test_a_list_that_never_fits_is_an_error(host: Path) -> None:
+    with pytest.raises(Library.NVMLError):
+        nvml_process.read(c_library(2, needs=1 << 30), 0, host)
+
+
+def test_a_name_that_is_no_utf_8_loses_no_process(host: Path) -> None:
+    library = Library(
+        nvmlDeviceGetComputeRunningProcesses_v3=processes(os.getpid()), nvmlSystemGetProcessName=lambda _pid: b"/opt/caf\xe9".decode()
+    )
+    assert [process.pid for process in nvml_process.read(library, 0, host)] == [os.getpid()]
 
 
 def test_errors_of_the_list_are_readings() -> None:

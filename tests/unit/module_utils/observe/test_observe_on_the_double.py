@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +69,11 @@ def test_a_library_that_hangs_is_an_error_in_time(node: SimulatedNode) -> None:
     assert result["verdict"] == "unknown"
     errors = {(item["check"], item["subject"]["id"]) for item in result["findings"] if item["status"] == "error"}
     assert errors == {("gpu_answers", address(index)) for index in (5, 6, 7)}
+
+
+@pytest.mark.parametrize("driver", ["535.183.01", "550.54.15", "580.65.06"])
+def test_what_a_supported_driver_does_not_have_yet_is_no_fault(tmp_path: Path, driver: str) -> None:
+    result = SimulatedNode.build(tmp_path, driver).check()
+    bad = [item["message"] for item in result["findings"] if item["status"] in ("fail", "error")]
+    assert (result["verdict"], bad) == ("ready", [])
+    assert "GPUs: joined the NVSwitch fabric" in " ".join(item["message"] for item in result["findings"])

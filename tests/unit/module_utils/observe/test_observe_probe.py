@@ -190,9 +190,18 @@ LIVES, ENDED, UNKNOWN = Reading.of(True), Reading.of(False), Reading.unsupported
         ({"processes": broken}, "whether the GPUs are in use could not be read (GPU 3: Unknown Error), so nothing was started"),
         ({"processes": known((GpuProcess(4711, "python3", known(70_000), ENDED),))}, ""),
         ({"processes": broken, "state": known("lost")}, ""),
-        ({"processes": UNKNOWN}, ""),
+        ({"processes": UNKNOWN}, "whether the GPUs are in use could not be read (GPU 3: in a container), so nothing was started"),
+        ({"processes": UNKNOWN, "mig_enabled": LIVES}, ""),
     ],
-    ids=["a job", "a job of which little is told", "who uses it is not told", "what has ended", "a lost GPU", "a GPU that tells nobody"],
+    ids=[
+        "a job",
+        "a job of which little is told",
+        "who uses it is not told",
+        "what has ended",
+        "a lost GPU",
+        "a GPU that tells nobody",
+        "a GPU whose slices may tell",
+    ],
 )
 def test_nobody_is_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], why: str) -> None:
     docker(tmp_path, monkeypatch, f"cat {tmp_path}/result")

@@ -40,12 +40,26 @@ def test_samples_belong_to_the_part_that_ran_then() -> None:
     assert host.pcie_generation.value == Spread(3, 3.5, 4)
 
 
+def test_an_error_is_not_what_a_gpu_does_not_have() -> None:
+    error = "NVML: Unknown Error"
+    samples = [
+        sample(10, event_reasons=None, power_w=error),
+        sample(11, event_reasons=error, power_w=690.5),
+        sample(12, "GPU-1", event_reasons=None),
+    ]
+    first, second = summarise(samples, [Phase("matmul", 9, 15)]).value
+    assert first.event_reasons.is_unreadable
+    assert first.event_reasons.why.startswith(error)
+    assert first.power_w.value == Spread(690.5, 690.5, 690.5)
+    assert second.event_reasons.is_unsupported
+
+
 def test_without_samples_nothing_is_known() -> None:
     assert summarise([], [Phase("matmul", 9, 15)]).is_unreadable
 
 
 class Bindings:
-    """NVML's bindings: GPU 0 has no power reading, GPU 1 is lost, and the fourth look at the temperature hangs."""
+    """NVML's bindings: GPU 0 has no power reading and cannot read its clock, GPU 1 is lost, the fourth look at the temperature hangs."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -53,15 +67,18 @@ class Bindings:
     class NVMLError(Exception):
         """As in the bindings."""
 
-        value = 15
+        def __init__(self, value: int) -> None:
+            self.value = value
+            super().__init__(f"error {value}")
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any) -> Any:
-            self.looks += name == "nvmlDeviceGetTemperature"
+            self.looks += name == "nvmlDeviceGetTemperatureV"
             while self.looks > 3:
                 time.sleep(60)
-            if name == "nvmlDeviceGetPowerUsage" or (name == "nvmlDeviceGetHandleByIndex" and arguments[0] == 1):
-                raise self.NVMLError
+            failing = {"nvmlDeviceGetPowerUsage": 3, "nvmlDeviceGetClockInfo": 999}
+            if name in failing or (name == "nvmlDeviceGetHandleByIndex" and arguments[0] == 1):
+                raise self.NVMLError(failing.get(name, 15))
             return {"nvmlDeviceGetCount": 2, "nvmlDeviceGetUUID": "GPU-0"}.get(name, 5)
 
         return call
@@ -75,4 +92,4 @@ def test_what_was_seen_before_a_hang_is_kept() -> None:
         time.sleep(0.01)
         seen += sampler.taken()
     sampler.end()
-    assert [(each.uuid, each.clock_mhz, each.power_w) for each in seen] == [("GPU-0", 5, None)] * 3
+    assert [(each.uuid, each.clock_mhz, each.power_w) for each in seen] == [("GPU-0", "NVML: error 999", None)] * 3
