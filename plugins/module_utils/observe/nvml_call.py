@@ -22,19 +22,24 @@ class AbsentError(Exception):
 
 
 def first(nvml: Any, *calls: tuple[str, tuple[Any, ...]]) -> Any:
-    """Call the first of several functions that library and bindings have: NVML renames and retires them from driver to driver."""
-    for position, (name, arguments) in enumerate(calls):
+    """Call several functions that tell the same until one does: NVML renames and retires them from driver to driver.
+
+    Where none does, the first that says that this GPU has no such thing is believed, else the last one's error is raised.
+    """
+    refusals: list[Exception] = []
+    for name, arguments in calls:
         try:
             return getattr(nvml, name)(*arguments)
         except (nvml.NVMLError, AttributeError) as error:
-            if position == len(calls) - 1 or getattr(error, "value", FUNCTION_NOT_FOUND) not in NO_SUCH_FUNCTION:
+            if getattr(error, "value", FUNCTION_NOT_FOUND) not in (*NO_SUCH_FUNCTION, NOT_SUPPORTED):
                 raise
-    raise AssertionError
+            refusals.append(error)
+    raise next((refusal for refusal in refusals if getattr(refusal, "value", None) == NOT_SUPPORTED), refusals[-1])
 
 
 def temperature(nvml: Any, handle: Any) -> int:
-    """Read the GPU's temperature, in °C: by the call that takes the place of the one that CUDA 13 retires, where there is one (565)."""
-    return int(first(nvml, ("nvmlDeviceGetTemperatureV", (handle, 0)), ("nvmlDeviceGetTemperature", (handle, 0))))
+    """Read the GPU's temperature, in °C: by the call that CUDA 13 retires, which libraries have until then, else by its successor."""
+    return int(first(nvml, ("nvmlDeviceGetTemperature", (handle, 0)), ("nvmlDeviceGetTemperatureV", (handle, 0))))
 
 
 def fields(nvml: Any, handle: Any, wanted: Sequence[Any]) -> list[int | None]:

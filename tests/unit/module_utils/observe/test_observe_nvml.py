@@ -250,6 +250,14 @@ def test_newer_libraries_are_asked_by_the_newer_name() -> None:
     assert (gpu.clock_event_reasons.value, gpu.temperature_c.value) == (8, 41)
 
 
+def test_what_one_name_does_not_know_another_may() -> None:
+    known = first_gpu(nvmlDeviceGetCurrentClocksEventReasons=NOT_SUPPORTED, nvmlDeviceGetCurrentClocksThrottleReasons=lambda _gpu: 8)
+    assert known.clock_event_reasons.value == 8
+    for other in (NOT_SUPPORTED, FUNCTION_NOT_FOUND):
+        gpu = first_gpu(nvmlDeviceGetCurrentClocksEventReasons=NOT_SUPPORTED, nvmlDeviceGetCurrentClocksThrottleReasons=other)
+        assert gpu.clock_event_reasons.is_unsupported
+
+
 # What the check rests on, and each supported driver has a function for.
 NEEDED = {
     "ecc_enabled": "nvmlDeviceGetEccMode",

@@ -73,7 +73,7 @@ class Bindings:
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any) -> Any:
-            self.looks += name == "nvmlDeviceGetTemperatureV"
+            self.looks += name == "nvmlDeviceGetTemperature"
             while self.looks > 3:
                 time.sleep(60)
             failing = {"nvmlDeviceGetPowerUsage": 3, "nvmlDeviceGetClockInfo": 999}
