@@ -7,6 +7,9 @@ from typing import Any
 
 _VENDOR = "nvidia.com/gpu"
 _VARIABLE = "NVIDIA_VISIBLE_DEVICES"
+# Since 2.24 NCCL allocates what GPUs exchange through the host by calls that Docker's seccomp profile denies, and until 2.26.3 it does not
+# try another way (NCCL's release notes): without this, GPUs that have no other path cannot work together in a container.
+NCCL_IN_A_CONTAINER = ("--env", "NCCL_CUMEM_HOST_ENABLE=0")
 
 
 def gpu_options(docker_info: Mapping[str, Any], gpus: str | Sequence[str | int] = "all", *, described: bool = True) -> list[str]:

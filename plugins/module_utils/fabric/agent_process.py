@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Deadline, run
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_container import NCCL_IN_A_CONTAINER
 
 Message = dict[str, Any]
 
@@ -104,6 +105,7 @@ def container_command(image: str, gpus: Sequence[str], name: str, folder: Path, 
         *("docker", "run", "--interactive", "--rm", "--name", name, "--label", "gpu.fleet=fabric"),
         *("--pull", "never", "--network", "host", "--ipc", "host"),
         *gpus,
+        *NCCL_IN_A_CONTAINER,
         *(("--ulimit", "memlock=-1") if devices else ()),  # what adapters write to must not be swapped out
         *(word for device in devices for word in ("--device", device)),
         *("--volume", f"{folder}:/probe:ro", "--entrypoint", "python3", image, "/probe/agent.py"),

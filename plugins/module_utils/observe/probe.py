@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpu.fleet.plugins.module_utils.deadline import Completed, Deadline, run
+from ansible_collections.gpu.fleet.plugins.module_utils.gpu_container import NCCL_IN_A_CONTAINER
 from ansible_collections.gpu.fleet.plugins.module_utils.observation import Nvml
 from ansible_collections.gpu.fleet.plugins.module_utils.observation_probe import BurnIn, Probe
 from ansible_collections.gpu.fleet.plugins.module_utils.observe.burn_in import BurnInRecord
@@ -111,6 +112,7 @@ def container_command(request: ProbeRequest, gpus: Sequence[str], name: str, arg
         *("docker", "run", "--rm", "--interactive", "--name", name, "--label", "gpu.fleet=readiness"),
         *("--pull", "never", "--network", "none", "--shm-size", "1g"),
         *gpus,
+        *NCCL_IN_A_CONTAINER,
         *("--volume", f"{request.folder}:/probe:ro", "--entrypoint", "python3"),
         *(request.image, "/probe", *arguments),
     ]

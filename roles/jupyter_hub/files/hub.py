@@ -160,6 +160,8 @@ class WorkspaceSpawner(DockerSpawner):
         self.environment = {"HOME": f"/home/{self.user.name}", "USER": self.user.name, "SHELL": "/bin/bash"}
         # PyTorch's image asks for all GPUs, which NVIDIA's runtime gives where it is the engine's default.
         self.environment["NVIDIA_VISIBLE_DEVICES"] = "void"
+        # NCCL from 2.24 to 2.26.2, which PyTorch 2.7 has, would exchange by way of the host with calls that Docker denies it.
+        self.environment["NCCL_CUMEM_HOST_ENABLE"] = "0"
         self.extra_create_kwargs = {
             "hostname": self.user.name,
             "user": f"{account['uid']}:{account['gid']}",

@@ -60,4 +60,5 @@ def test_a_container_gets_the_nodes_network_and_devices() -> None:
     assert "--interactive" in command  # its input ends with whoever started it
     assert ("--network", "host") in zip(command, command[1:])
     assert ("--device", "/dev/infiniband") in zip(command, command[1:])
+    assert ("--env", "NCCL_CUMEM_HOST_ENABLE=0") in zip(command, command[1:])
     assert command[-2:] == ["image:1", "/probe/agent.py"]

@@ -62,7 +62,7 @@ def test_the_container_gets_gpus_and_no_network() -> None:
     command = observed.container_command(asked, ["--device", "nvidia.com/gpu=all"], "gpu-readiness-1", observed.arguments(asked, 59.6))
     assert " ".join(command) == (
         "docker run --rm --interactive --name gpu-readiness-1 --label gpu.fleet=readiness --pull never --network none --shm-size 1g "
-        "--device nvidia.com/gpu=all --volume /tmp/kit/probe:/probe:ro --entrypoint python3 "
+        "--device nvidia.com/gpu=all --env NCCL_CUMEM_HOST_ENABLE=0 --volume /tmp/kit/probe:/probe:ro --entrypoint python3 "
         f"{IMAGE} /probe --device cuda --level quick --seconds 60 --while-stdin"
     )
 
