@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 import os
 import re
 import statistics
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from workers import Emit
 _WARM_UP, _LEAST, _MOST = 2, 3, 50
 _NUMBERS = 1 << 16  # elements whose sum is compared
 _BELOW = 8  # whole numbers, so small that the sum of all is exact in 32 bits
+_TELLING_S = 1.0  # before the round is over for the agent, so that it still hears the figure
+_LEAST_WAIT_S = 0.01  # less than a millisecond the store takes for no limit at all
 # How far a process has come. In a collective all wait for one: who is behind the others is where to look first.
 BEGUN, MET, SUMMED, WARM = range(4)
 _NCCL_PATH = re.compile(r"via (NET/[^/\s]+|P2P|SHM)")
@@ -50,11 +54,12 @@ def measure(torch: Any, device: Any, place: Place, amount: Amount, emit: Emit) -
     emit({"step": BEGUN})
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist, limit = torch.distributed, dt.timedelta(seconds=amount.limit_s)
+    dist, limit, until = torch.distributed, dt.timedelta(seconds=amount.limit_s), time.monotonic() + amount.limit_s
     store = dist.TCPStore(place.meeting, place.port, is_master=False, wait_for_workers=False, timeout=limit)
+    store = dist.PrefixStore(place.name, store)
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        store=dist.PrefixStore(place.name, store),
+        store=store,
         rank=place.rank,
         world_size=place.ranks,
         timeout=limit,
@@ -73,6 +78,7 @@ def measure(torch: Any, device: Any, place: Place, amount: Amount, emit: Emit) -
     for number in range(times):
         seconds.append(_time(torch, device, data, place.ranks))
         emit({"step": WARM + 1 + number})
+    _part(store, place.ranks, until - _TELLING_S)
     algbw = amount.bytes / statistics.median(seconds) / 1e9
     emit(
         {
@@ -85,6 +91,18 @@ def measure(torch: Any, device: Any, place: Place, amount: Amount, emit: Emit) -
             }
         }
     )
+
+
+def _part(store: Any, ranks: int, until: float) -> None:
+    """Wait until all are done: this process ends once it has told its figure, and NCCL may yet be sending to a neighbour.
+
+    Whoever does not come, or takes the store along, does not undo what was measured here.
+    """
+    with contextlib.suppress(RuntimeError):
+        if store.add("done", 1) == ranks:
+            store.set("all done", "")
+        else:
+            store.wait(["all done"], dt.timedelta(seconds=max(_LEAST_WAIT_S, until - time.monotonic())))
 
 
 def _sums_right(torch: Any, device: Any, place: Place) -> bool:

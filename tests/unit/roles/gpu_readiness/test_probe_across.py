@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,3 +28,39 @@ def test_what_is_measured_is_a_sum_which_nccl_does_its_fastest_way_and_stays_fin
         assert across._time(torch, torch.device("cpu"), data, ranks) > 0
     assert data.isfinite().all()
     assert data.abs().max() > 0.1
+
+
+def test_no_process_tells_its_figure_before_all_are_done() -> None:
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    told: list[bool] = []
+
+    def emit(message: dict[str, Any]) -> None:
+        if "value" in message:
+            told.append(store.check(["alone/all done"]))
+
+    amount = across.Amount(bytes=1 << 12, measure_s=0.01, limit_s=30)
+    try:
+        across.measure(torch, torch.device("cpu"), across.Place("alone", 0, 1, "127.0.0.1", store.port, ""), amount, emit)
+    finally:
+        torch.distributed.destroy_process_group()
+    assert told == [True]
+
+
+def test_whoever_is_done_waits_for_the_last_one() -> None:
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    own = torch.distributed.TCPStore("127.0.0.1", store.port, is_master=False, wait_for_workers=False)
+    first = threading.Thread(target=across._part, args=(own, 2, time.monotonic() + 30))
+    first.start()
+    first.join(0.3)
+    assert first.is_alive()
+    across._part(store, 2, time.monotonic() + 30)
+    first.join(10)
+    assert not first.is_alive()
+
+
+@pytest.mark.parametrize("left_s", [-1, 0.2])
+def test_whoever_does_not_come_keeps_nobody_from_telling_in_time(left_s: float) -> None:
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    began = time.monotonic()
+    across._part(store, 2, began + left_s)
+    assert time.monotonic() - began < 5
