@@ -37,7 +37,7 @@ def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Me
     names = tuple(name for name in request.nodes if name in met and name not in shut)
     if len(names) < _LEAST:
         return {**found, "trouble": f"only {len(names)} of {len(request.nodes)} nodes can be reached by their neighbours"}
-    rails = min((met[name]["rails"] for name in names), key=len)
+    rails = [rail for rail in met[names[0]]["rails"] if all(rail in met[name]["rails"] for name in names)]
     fabric = Fabric(names, rails=max(1, len(rails)), gate_gb_s=request.gate_gb_s, fraction=request.fraction)
     say(f"at most {most_rounds(len(names), fabric.rails)} rounds follow, one if all is well")
     history: list[tuple[Round, tuple[Outcome, ...]]] = []

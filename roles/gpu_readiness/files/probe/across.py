@@ -162,7 +162,16 @@ def transports(log: str) -> list[str]:
     return sorted(set(_NCCL_PATH.findall(log)))
 
 
-def rails() -> list[str]:
-    """List the InfiniBand and RoCE adapters of this node, in the order of their names."""
-    folder = Path("/sys/class/infiniband")
-    return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+def rails(folder: Path = Path("/sys/class/infiniband")) -> list[str]:
+    """List the InfiniBand and RoCE adapters that carry what GPUs exchange: of those with an active port the fastest, by name.
+
+    Slower ones serve storage or management, and one without an active port serves nothing.
+    """
+    rates = {adapter.name: _rate(adapter) for adapter in folder.iterdir()} if folder.is_dir() else {}
+    return sorted(name for name, rate in rates.items() if 0 < rate == max(rates.values()))
+
+
+def _rate(adapter: Path) -> float:
+    """Read the rate of the fastest active port (`4: ACTIVE`, `400 Gb/sec (4X NDR)`); 0 is none."""
+    active = [port for port in (adapter / "ports").iterdir() if (port / "state").read_text(encoding="ascii").strip().endswith(": ACTIVE")]
+    return max((float((port / "rate").read_text(encoding="ascii").split()[0]) for port in active), default=0.0)

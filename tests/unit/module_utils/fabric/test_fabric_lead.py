@@ -96,6 +96,13 @@ def test_a_node_whose_door_is_closed_to_two_is_left_out_and_one_alone_tells_noth
     assert "c cannot be reached by a nor b (10.0.0.3:41234: timed out)" in lines[1]
 
 
+def test_a_rail_is_an_adapter_that_all_nodes_have() -> None:
+    there = {name: {"rails": ["mlx5_0", "mlx5_1", "mlx5_3"]} for name in NODES}
+    fleet = Fleet(frozenset("f"), **{**there, "b": {"rails": ["mlx5_1", "mlx5_2", "mlx5_3"]}})
+    lead(fleet, request(), lambda _line: None)
+    assert {group["rail"] for order in fleet.orders for group in order["groups"]} == {"", "mlx5_1", "mlx5_3"}
+
+
 def test_nodes_that_differ_are_not_measured_together() -> None:
     found = lead(Fleet(frozenset(), b={"model": "NVIDIA A100"}), request(), lambda _line: None)
     assert "findings" not in found

@@ -64,3 +64,23 @@ def test_whoever_does_not_come_keeps_nobody_from_telling_in_time(left_s: float) 
     began = time.monotonic()
     across._part(store, 2, began + left_s)
     assert time.monotonic() - began < 5
+
+
+def test_rails_are_the_fastest_adapters_with_an_active_port(tmp_path: Path) -> None:
+    def plug(name: str, *ports: tuple[str, str]) -> None:
+        for number, (state, rate) in enumerate(ports, 1):
+            port = tmp_path / name / "ports" / str(number)
+            port.mkdir(parents=True)
+            (port / "state").write_text(f"{state}\n")
+            (port / "rate").write_text(f"{rate}\n")
+
+    assert across.rails(tmp_path / "none") == []
+    plug("mlx5_9", ("1: DOWN", "400 Gb/sec (4X NDR)"))
+    assert across.rails(tmp_path) == []
+    plug("mlx5_2", ("4: ACTIVE", "100 Gb/sec (4X EDR)"))
+    assert across.rails(tmp_path) == ["mlx5_2"]
+    plug("mlx5_1", ("4: ACTIVE", "400 Gb/sec (4X NDR)"))
+    plug("mlx5_0", ("1: DOWN", "10 Gb/sec (4X)"), ("4: ACTIVE", "400 Gb/sec (4X NDR)"))
+    plug("mlx5_8", ("2: INIT", "800 Gb/sec (4X XDR)"))
+    plug("mlx5_7", ("4: ACTIVE", "2.5 Gb/sec (1X SDR)"))
+    assert across.rails(tmp_path) == ["mlx5_0", "mlx5_1"]
