@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import datetime as dt
 import math
 import os
@@ -160,6 +161,15 @@ def _transport(log: Path) -> str:
 def transports(log: str) -> list[str]:
     """List the ways that NCCL's log names, such as `NET/IB` or `NET/Socket`."""
     return sorted(set(_NCCL_PATH.findall(log)))
+
+
+def has_verbs() -> bool:
+    """Say whether the library is here without which NCCL uses neither InfiniBand nor RoCE, and goes over sockets without a word."""
+    try:
+        ctypes.CDLL("libibverbs.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def rails(folder: Path = Path("/sys/class/infiniband")) -> list[str]:

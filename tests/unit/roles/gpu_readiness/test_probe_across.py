@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
 import time
@@ -84,3 +85,16 @@ def test_rails_are_the_fastest_adapters_with_an_active_port(tmp_path: Path) -> N
     plug("mlx5_8", ("2: INIT", "800 Gb/sec (4X XDR)"))
     plug("mlx5_7", ("4: ACTIVE", "2.5 Gb/sec (1X SDR)"))
     assert across.rails(tmp_path) == ["mlx5_0", "mlx5_1"]
+
+
+def test_the_library_of_infiniband_is_here_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"libibverbs.so.1"}
+
+    def load(name: str) -> None:
+        if name not in here:
+            raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    assert across.has_verbs()
+    here.clear()
+    assert not across.has_verbs()
