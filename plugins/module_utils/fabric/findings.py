@@ -42,21 +42,22 @@ _NEXT = {
 }
 
 
-def findings(fabric: Fabric, results: Results, conclusion: Conclusion, adapters: Sequence[str]) -> dict[str, list[Finding]]:
-    """Say of each node what the search found; `adapters` are the InfiniBand or RoCE adapters that every node has."""
+def findings(fabric: Fabric, results: Results, conclusion: Conclusion, adapters: transport.Adapters) -> dict[str, list[Finding]]:
+    """Say of each node what the search found."""
+    rails = adapters.rails
     found: dict[str, list[Finding]] = {node: [] for node in fabric.nodes}
     for bad in conclusion.bad_nodes:
-        found[bad.node].append(_bad_node(bad, adapters))
+        found[bad.node].append(_bad_node(bad, rails))
     for pair in conclusion.bad_pairs:
         for node in pair.nodes:
-            found[node].append(_bad_pair(pair, adapters))
+            found[node].append(_bad_pair(pair, rails))
     for pair in conclusion.undecided_pairs:
         for node in pair.nodes:
             found[node].append(_undecided_pair(pair))
     for node in fabric.nodes:
         about = About(CHECK, Subject("node", node))
         found[node] += _everywhere(about, conclusion, results) if conclusion.everywhere else _unexplained(about, conclusion)
-        found[node] += [_slow_rail(adapters, rail) for rail in conclusion.bad_rails]
+        found[node] += [_slow_rail(rails, rail) for rail in conclusion.bad_rails]
         if not found[node]:
             found[node].append(_ungated(about, fabric, results, conclusion) or _rest(about, conclusion))
     for node, finding in transport.judge(fabric, results, adapters):

@@ -10,6 +10,8 @@ from ansible_collections.gpu.fleet.plugins.module_utils.fabric.findings import f
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.node import Conversation, Request
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.plan import most_rounds, next_round
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Group, Outcome, Round
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.transport import Adapters
+from ansible_collections.gpu.fleet.plugins.module_utils.observe.runtime import CONTAINER
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 
 _LEAST = 2
@@ -37,7 +39,11 @@ def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Me
     names = tuple(name for name in request.nodes if name in met and name not in shut)
     if len(names) < _LEAST:
         return {**found, "trouble": f"only {len(names)} of {len(request.nodes)} nodes can be reached by their neighbours"}
-    rails = min((met[name]["rails"] for name in names), key=len)
+    without_verbs = [name for name in names if met[name]["rails"] and not met[name]["verbs"]]
+    adapters = Adapters({name: met[name]["rails"] for name in names}, without_verbs, request.image if request.runtime == CONTAINER else "")
+    rails = adapters.rails
+    if adapters.obstacle():
+        say(adapters.obstacle())
     fabric = Fabric(names, rails=max(1, len(rails)), gate_gb_s=request.gate_gb_s, fraction=request.fraction)
     say(f"at most {most_rounds(len(names), fabric.rails)} rounds follow, one if all is well")
     history: list[tuple[Round, tuple[Outcome, ...]]] = []
@@ -47,7 +53,7 @@ def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Me
         outcomes = tuple(outcome(group, told) for group in step.groups)
         history.append((step, outcomes))
         say(_line(step, outcomes))
-    told_of = {name: [finding.to_plain() for finding in those] for name, those in findings(fabric, history, step, rails).items()}
+    told_of = {name: [finding.to_plain() for finding in those] for name, those in findings(fabric, history, step, adapters).items()}
     return {**found, "closed": shut, "findings": told_of, "conclusion": to_plain(step), "rounds": to_plain(history)}
 
 

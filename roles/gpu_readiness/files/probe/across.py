@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import datetime as dt
 import math
 import os
@@ -13,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stopwatch import laps
 from workers import Emit
 
 _WARM_UP, _LEAST, _MOST = 2, 3, 50
 _NUMBERS = 1 << 16  # elements whose sum is compared
 _BELOW = 8  # whole numbers, so small that the sum of all is exact in 32 bits
+_TELLING_S = 1.0  # before the round is over for the agent, so that it still hears the figure
+_LEAST_WAIT_S = 0.01  # less than a millisecond the store takes for no limit at all
 # How far a process has come. In a collective all wait for one: who is behind the others is where to look first.
 BEGUN, MET, SUMMED, WARM = range(4)
 _NCCL_PATH = re.compile(r"via (NET/[^/\s]+|P2P|SHM)")
@@ -50,11 +55,12 @@ def measure(torch: Any, device: Any, place: Place, amount: Amount, emit: Emit) -
     emit({"step": BEGUN})
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist, limit = torch.distributed, dt.timedelta(seconds=amount.limit_s)
+    dist, limit, until = torch.distributed, dt.timedelta(seconds=amount.limit_s), time.monotonic() + amount.limit_s
     store = dist.TCPStore(place.meeting, place.port, is_master=False, wait_for_workers=False, timeout=limit)
+    store = dist.PrefixStore(place.name, store)
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        store=dist.PrefixStore(place.name, store),
+        store=store,
         rank=place.rank,
         world_size=place.ranks,
         timeout=limit,
@@ -66,13 +72,14 @@ def measure(torch: Any, device: Any, place: Place, amount: Amount, emit: Emit) -
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     data = torch.randn(amount.bytes // dtype.itemsize, device=device, dtype=dtype)
     for _ in range(_WARM_UP):
-        once = _time(torch, device, data)
+        once = _time(torch, device, data, place.ranks)
     emit({"step": WARM})
     times = _agree(torch, device, amount.measure_s / max(once, 1e-6))
     seconds = []
     for number in range(times):
-        seconds.append(_time(torch, device, data))
+        seconds.append(_time(torch, device, data, place.ranks))
         emit({"step": WARM + 1 + number})
+    _part(store, place.ranks, until - _TELLING_S)
     algbw = amount.bytes / statistics.median(seconds) / 1e9
     emit(
         {
@@ -85,6 +92,18 @@ def measure(torch: Any, device: Any, place: Place, amount: Amount, emit: Emit) -
             }
         }
     )
+
+
+def _part(store: Any, ranks: int, until: float) -> None:
+    """Wait until all are done: this process ends once it has told its figure, and NCCL may yet be sending to a neighbour.
+
+    Whoever does not come, or takes the store along, does not undo what was measured here.
+    """
+    with contextlib.suppress(RuntimeError):
+        if store.add("done", 1) == ranks:
+            store.set("all done", "")
+        else:
+            store.wait(["all done"], dt.timedelta(seconds=max(_LEAST_WAIT_S, until - time.monotonic())))
 
 
 def _sums_right(torch: Any, device: Any, place: Place) -> bool:
@@ -108,18 +127,14 @@ def _agree(torch: Any, device: Any, times: float) -> int:
     return int(mine.item())
 
 
-def _time(torch: Any, device: Any, data: Any) -> float:
-    """Time one all-reduce in seconds, on a GPU by its own clock (and of the mean there, so that numbers do not grow out of their type)."""
-    if device.type == "cpu":
-        began = time.perf_counter()
-        torch.distributed.all_reduce(data)
-        return time.perf_counter() - began
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    start.record()
-    torch.distributed.all_reduce(data, op=torch.distributed.ReduceOp.AVG)
-    end.record()
-    end.synchronize()
-    return float(start.elapsed_time(end)) / 1000
+def _time(torch: Any, device: Any, data: Any, ranks: int) -> float:
+    """Time one all-reduce in seconds. It is a sum: for NCCL's own mean of bf16 NVLink SHARP and its trees across nodes are switched off.
+
+    The mean is taken after the time is over, so that numbers do not grow out of their type.
+    """
+    (took,) = laps(torch, device, lambda: torch.distributed.all_reduce(data), 1)
+    data /= ranks
+    return took
 
 
 def _set_nccl(rail: str) -> Path:
@@ -148,7 +163,25 @@ def transports(log: str) -> list[str]:
     return sorted(set(_NCCL_PATH.findall(log)))
 
 
-def rails() -> list[str]:
-    """List the InfiniBand and RoCE adapters of this node, in the order of their names."""
-    folder = Path("/sys/class/infiniband")
-    return sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+def has_verbs() -> bool:
+    """Say whether the library is here without which NCCL uses neither InfiniBand nor RoCE, and goes over sockets without a word."""
+    try:
+        ctypes.CDLL("libibverbs.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def rails(folder: Path = Path("/sys/class/infiniband")) -> list[str]:
+    """List the InfiniBand and RoCE adapters that carry what GPUs exchange: of those with an active port the fastest, by name.
+
+    Slower ones serve storage or management, and one without an active port serves nothing.
+    """
+    rates = {adapter.name: _rate(adapter) for adapter in folder.iterdir()} if folder.is_dir() else {}
+    return sorted(name for name, rate in rates.items() if 0 < rate == max(rates.values()))
+
+
+def _rate(adapter: Path) -> float:
+    """Read the rate of the fastest active port (`4: ACTIVE`, `400 Gb/sec (4X NDR)`); 0 is none."""
+    active = [port for port in (adapter / "ports").iterdir() if (port / "state").read_text(encoding="ascii").strip().endswith(": ACTIVE")]
+    return max((float((port / "rate").read_text(encoding="ascii").split()[0]) for port in active), default=0.0)

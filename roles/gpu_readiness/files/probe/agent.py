@@ -191,7 +191,8 @@ def _take_part(job: Message, told: BinaryIO) -> None:
     import torch.distributed  # noqa: PLC0415
 
     where = {"interface": interface, "address": address, "neighbours": job["neighbours"]}
-    me = {"node": job["node"], **where, "rails": across.rails(), "torch_version": torch.__version__, **_look(torch, job)}
+    network = {"rails": across.rails(), "verbs": across.has_verbs()}
+    me = {"node": job["node"], **where, **network, "torch_version": torch.__version__, **_look(torch, job)}
     agent = Agent(torch, job, me, told)
     say({"here": me})
     while not agent.reason:

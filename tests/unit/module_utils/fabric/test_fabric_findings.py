@@ -17,6 +17,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.fabric.conclusion import
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.findings import findings
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.rounds import Fabric, Group, Outcome, Round
 from ansible_collections.gpu.fleet.plugins.module_utils.fabric.transport import CHECK as TRANSPORT
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric.transport import Adapters
 from ansible_collections.gpu.fleet.plugins.module_utils.finding import Finding
 
 NODES = ("a", "b", "c", "d")
@@ -24,7 +25,10 @@ WHOLE = Measured(3, ("a", "b", "d"), 402.0, 300.0, "NET/IB")
 SLOW_TWICE = (Measured(1, ("c", "d"), 98.5, 300.0), Measured(2, ("a", "c"), 101.0, 300.0))
 
 
-def said(conclusion: Conclusion, *, transport: str = "NET/IB", adapters: Any = ("mlx5_0", "mlx5_1"), figure: float | None = 400.0) -> Any:
+BARE, EQUIPPED = Adapters(dict.fromkeys(NODES, ())), Adapters(dict.fromkeys(NODES, ("mlx5_0", "mlx5_1")))
+
+
+def said(conclusion: Conclusion, *, transport: str = "NET/IB", adapters: Adapters = EQUIPPED, figure: float | None = 400.0) -> Any:
     group = Group(NODES)
     results = [(Round(0, (group,), "all nodes"), (Outcome(group, figure, transport=transport, why="" if figure else "timed out"),))]
     return findings(Fabric(NODES, rails=2, gate_gb_s=300.0), results, conclusion, adapters)
@@ -102,17 +106,39 @@ def test_a_rail_that_is_slow_everywhere() -> None:
     assert across(found, "a").subject.to_plain() == {"kind": "link", "id": "rail mlx5_1"}
 
 
+def way(node: str = "a", **changes: Any) -> Finding:
+    found = said(Conclusion(1, good=NODES, whole=WHOLE), **changes)[node]
+    (finding,) = [each for each in found if each.check == TRANSPORT]
+    return finding
+
+
 def test_a_silent_fall_back_to_sockets_is_found() -> None:
-    good = Conclusion(1, good=NODES, whole=WHOLE)
+    apart = Adapters({node: (f"rocep{number}",) for number, node in enumerate(NODES)})
+    assert way().status == "pass"
+    assert way(transport="NET/Socket").status == "fail"
+    assert way(transport="NET/Socket", adapters=apart).status == "fail"  # no name in common, and an adapter on each
+    assert way(transport="").status == "error"
+    assert way(transport="gloo", adapters=BARE).status == "skip"
 
-    def way(**changes: Any) -> str:
-        (finding,) = [each for each in said(good, **changes)["a"] if each.check == TRANSPORT]
-        return finding.status
 
-    assert way() == "pass"
-    assert way(transport="NET/Socket") == "fail"
-    assert way(transport="") == "error"
-    assert way(transport="gloo", adapters=()) == "skip"
+@pytest.mark.parametrize("image", ["registry/pytorch:1", ""])
+def test_without_libibverbs_the_image_or_the_system_is_named_and_no_adapter(image: str) -> None:
+    lacking = Adapters(EQUIPPED.of, NODES[1:], image)
+    for transport in ("NET/Socket", ""):  # nor does NCCL tell a way where one side has adapters and the other has none
+        for node in NODES:
+            finding = way(node, transport=transport, adapters=lacking)
+            assert finding.status == "error"
+            assert f"found no libibverbs in {f'the image {image}' if image else 'the system'} on b, c, d" in finding.message
+            assert ("build an image" in finding.message) == bool(image)
+            assert "mlx5" not in finding.message
+    assert way(adapters=lacking).status == "pass"
+
+
+def test_one_node_without_an_active_adapter_is_named_as_the_cause_of_sockets_on_all() -> None:
+    one = Adapters({**EQUIPPED.of, "c": ()})
+    assert {way(node, transport="NET/Socket", adapters=one).status for node in NODES} == {"error"}
+    assert "adapter with an active port on c, expected" in way(transport="NET/Socket", adapters=one).message
+    assert way(adapters=one).status == "pass"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +154,7 @@ def test_a_silent_fall_back_to_sockets_is_found() -> None:
 def test_so_few_nodes_that_nothing_tells_what_is_normal(figures: tuple[float | None, ...], gate: float | None, status: str) -> None:
     group = Group(NODES[:3])
     results = [(Round(number, (group,), "all nodes"), (Outcome(group, figure, transport="gloo"),)) for number, figure in enumerate(figures)]
-    found = findings(Fabric(NODES[:3], gate_gb_s=gate), results, Conclusion(len(figures), undecided=NODES[:3]), ())
+    found = findings(Fabric(NODES[:3], gate_gb_s=gate), results, Conclusion(len(figures), undecided=NODES[:3]), BARE)
     assert across(found, "a").status == status
     assert ("no gate" in across(found, "a").message) == (status == "pass")
 
@@ -136,4 +162,4 @@ def test_so_few_nodes_that_nothing_tells_what_is_normal(figures: tuple[float | N
 def test_four_nodes_that_nothing_was_decided_of_are_not_good() -> None:
     group = Group(NODES)
     results = [(Round(0, (group,), "all nodes"), (Outcome(group, 400.0),))]
-    assert across(findings(Fabric(NODES), results, Conclusion(1, undecided=NODES), ()), "a").status == "error"
+    assert across(findings(Fabric(NODES), results, Conclusion(1, undecided=NODES), BARE), "a").status == "error"

@@ -45,8 +45,9 @@ class Fleet:
 
     def __init__(self, slow: frozenset[str], silent: frozenset[str] = frozenset(), **met: dict[str, Any]) -> None:
         self.slow, self.silent, self.orders = slow, silent, []
+        self.transport = "NET/IB"
         self.knocked: dict[str, dict[str, str]] = {}
-        self.met = {name: {"ranks": 8, "model": "NVIDIA H200", "rails": ["mlx5_0"], **met.get(name, {})} for name in NODES}
+        self.met = {name: {"ranks": 8, "model": "NVIDIA H200", "rails": ["mlx5_0"], "verbs": True, **met.get(name, {})} for name in NODES}
 
     def tell(self, order: dict[str, Any]) -> None:
         self.orders.append(order)
@@ -58,7 +59,7 @@ class Fleet:
         for group in self.orders[-1]["groups"]:
             hangs = bool(self.silent & set(group["nodes"]))
             figure = None if hangs else SLOW if self.slow & set(group["nodes"]) else FAST
-            told.update({name: record(figure) for name in group["nodes"] if name not in self.silent})
+            told.update({name: record(figure, transport=self.transport) for name in group["nodes"] if name not in self.silent})
         return {"told": told}
 
 
@@ -94,6 +95,23 @@ def test_a_node_whose_door_is_closed_to_two_is_left_out_and_one_alone_tells_noth
     assert fleet.orders[0]["groups"] == [{"nodes": [name for name in NODES if name != "c"], "rail": ""}]
     assert "c" not in found["findings"]
     assert "c cannot be reached by a nor b (10.0.0.3:41234: timed out)" in lines[1]
+
+
+def test_a_rail_is_an_adapter_that_all_nodes_have() -> None:
+    there = {name: {"rails": ["mlx5_0", "mlx5_1", "mlx5_3"]} for name in NODES}
+    fleet = Fleet(frozenset("f"), **{**there, "b": {"rails": ["mlx5_1", "mlx5_2", "mlx5_3"]}})
+    lead(fleet, request(), lambda _line: None)
+    assert {group["rail"] for order in fleet.orders for group in order["groups"]} == {"", "mlx5_1", "mlx5_3"}
+
+
+def test_an_image_without_libibverbs_is_told_once_and_found_for_each_node() -> None:
+    fleet, lines = Fleet(frozenset(), **{name: {"verbs": False} for name in NODES}), list[str]()
+    fleet.transport = "NET/Socket"
+    found = lead(fleet, request(runtime="container", image="registry/pytorch:1"), lines.append)
+    assert len([line for line in lines if "no libibverbs in the image registry/pytorch:1 on a, b, c, d and 4 more" in line]) == 1
+    for name in NODES:
+        statuses = {finding["check"]: finding["status"] for finding in found["findings"][name]}
+        assert statuses == {"across_nodes": "pass", "across_nodes_transport": "error"}
 
 
 def test_nodes_that_differ_are_not_measured_together() -> None:

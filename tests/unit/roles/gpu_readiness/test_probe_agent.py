@@ -92,6 +92,7 @@ def test_a_fleet_measures_loses_a_node_goes_on_and_leaves_nothing_behind(agents:
     assert set(met) == set(NODES)
     assert met["b"]["ranks"] == 1
     assert met["b"]["interface"] == "lo"
+    assert {type(met["b"][key]) for key in ("rails", "verbs")} == {list, bool}
 
     together = first.measure(NODES)
     assert all(told["busbw_gb_s"] > 0 and told["correct"] and told["transport"] == "gloo" for told in together.values())
