@@ -14,7 +14,7 @@ from typing import Any
 
 import tasks
 from plan import plan
-from workers import ENDED, HANGS, Worker
+from workers import ENDED, HANGS, Worker, end
 
 _CPU_RANKS = 2
 _LOOKING_S = 60.0
@@ -213,8 +213,8 @@ class Measurement:
         return self._workers[-1]
 
     def _end_workers(self) -> None:
-        while self._workers:
-            self._workers.pop().end()
+        workers, self._workers = self._workers, []
+        end(workers)
 
     def _until(self, seconds: float) -> float:
         return min(self.end, time.monotonic() + seconds + _PATIENCE_S)

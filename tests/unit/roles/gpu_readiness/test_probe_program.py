@@ -37,7 +37,7 @@ def test_a_worker_answers_and_hears_to_go_on(workers: Any) -> None:
         worker.tell("go")
         assert worker.answer(time.monotonic() + 5) == {"value": 2}
     finally:
-        worker.end()
+        workers.end([worker])
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,20 @@ def test_a_worker_that_does_not_answer(workers: Any, work: Any, answer: dict[str
         assert worker.answer(time.monotonic() + limit_s) == answer
         worker.tell("go")
     finally:
-        worker.end()
+        workers.end([worker])
     with pytest.raises(ChildProcessError):
         os.waitpid(worker._pid, os.WNOHANG)
+
+
+def test_workers_that_cannot_be_ended_are_all_killed_and_hold_up_no_longer_than_one(workers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = [workers.Worker(lambda _emit, hear: hear()) for _ in range(4)]
+    start = time.monotonic()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "waitpid", lambda *_: (0, 0))
+        workers.end(stuck)
+    assert time.monotonic() - start < 2 * workers._ENDING_S
+    for worker in stuck:
+        assert os.waitstatus_to_exitcode(os.waitpid(worker._pid, 0)[1]) == -signal.SIGKILL
 
 
 def test_orders_are_carried_out_one_by_one(workers: Any) -> None:
@@ -71,7 +82,7 @@ def test_orders_are_carried_out_one_by_one(workers: Any) -> None:
             worker.tell(order)
         assert [worker.answer(time.monotonic() + 5)["value"] for _ in range(3)] == [{"a": [1, 2.5]}, ["b"], 0]
     finally:
-        worker.end()
+        workers.end([worker])
 
 
 @pytest.mark.parametrize("count", range(2, 9))
