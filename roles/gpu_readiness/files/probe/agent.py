@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import across
 import hub
+from devices import count_gpus
 from interfaces import address_of, towards
 from workers import Emit, Hear, Message, Work, Worker, alone, end
 
@@ -204,7 +205,7 @@ def _look(torch: Any, job: Message) -> Message:
         return {"ranks": 1, "model": "CPU"}
 
     def look(emit: Callable[[Any], None]) -> None:
-        count = torch.cuda.device_count()
+        count = count_gpus(torch)
         emit({"ranks": count, "model": ", ".join(sorted({torch.cuda.get_device_name(each) for each in range(count)}))})
 
     seen = alone(look, _LOOKING_S)

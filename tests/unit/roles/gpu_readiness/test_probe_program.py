@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,6 +115,41 @@ def test_processors_of_numa_nodes_are_read(monkeypatch: pytest.MonkeyPatch, tmp_
         (tmp_path / name).mkdir()
         (tmp_path / name / "cpulist").write_text(text + "\n")
     assert importlib.import_module("host_copies").numa_nodes(tmp_path) == {0: {0, 1}, 1: {2, 9}}
+
+
+def test_gpus_in_slices_are_counted_as_cuda_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PROBE))
+    cuda = SimpleNamespace(
+        init=lambda: None,
+        device_count=lambda: 8,  # by NVML
+        get_device_name=["NVIDIA H100 80GB HBM3 MIG 7g.80gb"].__getitem__,
+        nccl=SimpleNamespace(version=lambda: (2, 26, 2)),
+    )
+    torch = SimpleNamespace(cuda=cuda, _C=SimpleNamespace(_cuda_getDeviceCount=lambda: 1), __version__="2.7.1")
+    assert importlib.import_module("tasks")._look(torch)["gpus"] == 1
+    assert importlib.import_module("agent")._look(torch, {"device": "cuda"}) == {"ranks": 1, "model": "NVIDIA H100 80GB HBM3 MIG 7g.80gb"}
+
+
+@needs_torch
+def test_memory_on_a_numa_node_is_never_that_of_another_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PyTorch keeps pinned memory that is free and hands it out again, wherever it lies."""
+    monkeypatch.syspath_prepend(str(PROBE))
+    torch, host_copies = importlib.import_module("torch"), importlib.import_module("host_copies")
+    for number in range(4):
+        (tmp_path / f"node{number}").mkdir()
+        (tmp_path / f"node{number}/cpulist").write_text(",".join(map(str, os.sched_getaffinity(0))))
+    made: list[weakref.ref[Any]] = []
+
+    def empty(*arguments: Any, **options: Any) -> Any:
+        assert all(each() is not None for each in made)
+        tensor = plain(*arguments, **options)
+        made.append(weakref.ref(tensor))
+        return tensor
+
+    plain = torch.empty
+    monkeypatch.setattr(torch, "empty", empty)
+    assert host_copies.measure(torch, torch.device("cpu"), 0.01, tmp_path)["correct"]
+    assert len(made) == 1 + 4
 
 
 def probe(*arguments: str, before: str = "", timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
