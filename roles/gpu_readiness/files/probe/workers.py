@@ -20,7 +20,7 @@ Work = Callable[[Emit, Hear], None]
 HANGS = "no answer in time: it hangs"
 ENDED = "its process ended without an answer"
 
-_ENDING_S = 1.0  # for all that are killed together: one that is stuck in a driver does not end
+ENDING_S = 1.0  # for all that are killed together: one that is stuck in a driver does not end
 
 _PR_SET_PDEATHSIG = 1
 
@@ -90,7 +90,7 @@ class Worker:
         return answer
 
 
-def end(workers: Sequence[Worker], seconds: float = _ENDING_S) -> None:
+def end(workers: Sequence[Worker], seconds: float = ENDING_S) -> None:
     """End them all at once, so that many that hang take no longer than one."""
     for worker in workers:
         worker.kill()

@@ -123,7 +123,7 @@ def test_who_ends_what_hangs_still_tells_in_time(monkeypatch: pytest.MonkeyPatch
     """A node ends its processes, then the meeting place gives up on it, and then whoever leads on the meeting place."""
     monkeypatch.syspath_prepend(str(AGENT.parent))
     workers, hub = importlib.import_module("workers"), importlib.import_module("hub")
-    assert hub._SLACK_S > 5 * workers._ENDING_S
+    assert hub._SLACK_S > 5 * workers.ENDING_S
     assert lead._SLACK_S > hub._SLACK_S + node._KNOCKED_AT * hub._KNOCK_S
 
 

@@ -68,7 +68,7 @@ def test_workers_that_cannot_be_ended_are_all_killed_and_hold_up_no_longer_than_
     with monkeypatch.context() as patched:
         patched.setattr(os, "waitpid", lambda *_: (0, 0))
         workers.end(stuck)
-    assert time.monotonic() - start < 2 * workers._ENDING_S
+    assert time.monotonic() - start < 2 * workers.ENDING_S
     for worker in stuck:
         assert os.waitstatus_to_exitcode(os.waitpid(worker._pid, 0)[1]) == -signal.SIGKILL
 
@@ -128,6 +128,24 @@ def test_gpus_in_slices_are_counted_as_cuda_shows_them(monkeypatch: pytest.Monke
     torch = SimpleNamespace(cuda=cuda, _C=SimpleNamespace(_cuda_getDeviceCount=lambda: 1), __version__="2.7.1")
     assert importlib.import_module("tasks")._look(torch)["gpus"] == 1
     assert importlib.import_module("agent")._look(torch, {"device": "cuda"}) == {"ranks": 1, "model": "NVIDIA H100 80GB HBM3 MIG 7g.80gb"}
+
+
+def test_the_ranks_start_once_the_scout_is_gone_from_the_gpus(workers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    measurement, tasks = importlib.import_module("measurement"), importlib.import_module("tasks")
+    course: list[Any] = []
+    monkeypatch.setattr(tasks, "_look", lambda _torch: {"gpus": 1, "nccl": "", "reason": ""})
+    monkeypatch.setattr(tasks, "rank", lambda *_arguments, **_options: course.append("rank") or time.sleep)
+    end = measurement.end
+    monkeypatch.setattr(measurement, "end", lambda workers, seconds: course.append(seconds) or end(workers, seconds))
+    monkeypatch.setattr(measurement.Measurement, "_start", lambda _self: 1 // 0)
+    for left, least, most in ((100, 10, 10), (4, 0, 4)):
+        course.clear()
+        measured = measurement.Measurement(None, "quick", time.monotonic() + left, time.monotonic())
+        with pytest.raises(ZeroDivisionError):
+            measured.run("cuda", None)
+        measured.finish()
+        assert least <= course[0] <= most
+        assert course[1:] == ["rank", workers.ENDING_S]
 
 
 @needs_torch
