@@ -160,7 +160,7 @@ class Probe:
     nccl_version: str
     gpus_seen: int
     level: str
-    stopped: str  # why it ended before its time; empty when it did not
+    stopped: str  # why it ended before its time, or not well; empty where neither
     ranks: tuple[Rank, ...]
     peers: Reading[tuple[PeerCopy, ...]]
     collectives: Reading[tuple[Collective, ...]]

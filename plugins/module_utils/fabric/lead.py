@@ -15,7 +15,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.observe.runtime import C
 from ansible_collections.gpu.fleet.plugins.module_utils.plain import to_plain
 
 _LEAST = 2
-_SLACK_S = 10.0  # between what is over and the word of it
+_SLACK_S = 20.0  # between what is over and the word of it: more than the meeting place itself waits for its nodes
 
 
 def lead(talk: Conversation, request: Request, say: Callable[[str], None]) -> Message:

@@ -33,11 +33,13 @@ def ran(observation: Observation, expectation: Expectation, _tables: Tables) -> 
                 SOURCE,
             )
         ]
-    gpus = len(listed(observation))
-    if observation.nvml.gpus.is_known and probe.gpus_seen != gpus:
+    sliced = any(gpu.in_slices for gpu in listed(observation))
+    gpus = None if sliced else len(listed(observation))
+    if observation.nvml.gpus.is_known and gpus not in (None, probe.gpus_seen):
         message = f"found {probe.gpus_seen} GPUs in PyTorch, expected the {gpus} that NVML shows"
         return [_failed(about, f"{message}: look at CUDA_VISIBLE_DEVICES and the container's GPUs", probe.gpus_seen, gpus, "NVML")]
     told = f"ran on {probe.gpus_seen} GPUs at level {probe.level}, {probe.duration_s:.0f} s, of which it measured {probe.measuring_s:.0f} s"
+    told += "; of GPUs in slices (MIG) CUDA shows a process one slice" if sliced else ""
     return [about.passed(told, observed=probe.gpus_seen, expected=gpus, source="NVML")]
 
 

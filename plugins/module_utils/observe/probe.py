@@ -22,6 +22,7 @@ from ansible_collections.gpu.fleet.plugins.module_utils.plain import from_plain
 from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 
 _INFO_S = 15.0
+_ENDING_S = 10.0  # of the supervisor's time: for a container to start and go, and for the probe to end what hangs
 _CLEAN_UP_S = 10.0
 _SAMPLE_S, _BURN_IN_SAMPLE_S = 0.25, 1.0
 _SAMPLE = '{"burn_in": '  # so begins the probe's line for a sample
@@ -175,13 +176,13 @@ class _Course:
         except ValueError as error:
             return Reading.unreadable(str(error))
         name = f"gpu-readiness-{secrets.token_hex(6)}"
-        limit = self.deadline.at_most(self.deadline.left - min(_CLEAN_UP_S, self.deadline.left / 5))
+        limit = self.deadline.at_most(_without(_CLEAN_UP_S, self.deadline))
         completed = self._run(container_command(self.request, gpus, name, self._arguments(limit)), limit)
         if completed.trouble:
             # The client is gone; the container may not be.
             removed = run(["docker", "rm", "--force", name], Deadline(_CLEAN_UP_S))
             left = f"; its container {name} could not be removed: {removed.complaint}" if removed.complaint else ""
-            return Reading.unreadable(completed.trouble + left)
+            completed = replace(completed, trouble=completed.trouble + left)
         if "No such image" in completed.stderr or "Unable to find image" in completed.stderr:
             return Reading.unreadable(
                 f"found no image {self.request.image} on this node, expected it to be there (this check pulls nothing): "
@@ -196,7 +197,7 @@ class _Course:
         return completed
 
     def _arguments(self, limit: Deadline) -> list[str]:
-        return arguments(self.request, limit.left - 1, self.record)
+        return arguments(self.request, _without(_ENDING_S, limit), self.record)
 
     def _heed(self, line: str) -> None:
         """Take a sample of a burn-in."""
@@ -205,8 +206,15 @@ class _Course:
             self.progress.note(self.record.add(sample, self.watched.take(sample["began"], sample["ended"])))
 
 
+def _without(seconds: float, limit: Deadline) -> float:
+    """Return what a limit leaves beside these seconds; a short one keeps most of it."""
+    return limit.left - min(seconds, limit.left / 5)
+
+
 def _result(completed: Completed, image: Reading[str]) -> Reading[Probe]:
-    if completed.complaint:
-        return Reading.unreadable(f"the probe ended with {completed.complaint}")
-    result = parse(completed.stdout)
-    return Reading.of(replace(result.value, image=image)) if result.is_known else result
+    """Read what was measured, also of a probe that told it and then did not end well: that is then said as well."""
+    result, complaint = parse(completed.stdout), completed.complaint
+    if not result.is_known:
+        return Reading.unreadable(f"the probe ended with {complaint}") if complaint else result
+    stopped = ", ".join(filter(None, (result.value.stopped, complaint and f"ended badly ({complaint})")))
+    return Reading.of(replace(result.value, image=image, stopped=stopped))

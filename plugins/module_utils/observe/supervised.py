@@ -55,15 +55,21 @@ def supervise(command: Sequence[str], deadline: Deadline, output: Heed, complain
             if not told and (wishes or _nobody_listens()):
                 told, deadline = True, deadline.at_most(_FAREWELL_S)
                 stdin.close()
-        ended = not selector.get_map()
-        status = reap(process.pid, _GRACE_S if ended else 0.0)
-        trouble = "" if status is not None else f"{command[0]} gave no answer within {deadline.seconds:.1f} s"
-        if status is None:
-            trouble += end_process(process.pid, group=True)
+        status, trouble = _ending(process.pid, closed=not selector.get_map())
+        if trouble:
+            trouble = f"{command[0]} {trouble} within {deadline.seconds:.1f} s" + end_process(process.pid, group=True)
     for pipe in (*[each.source for each in streams], stdin):
         pipe.close()
     process.returncode = -signal.SIGKILL if status is None else os.waitstatus_to_exitcode(status)
     return Completed(process.returncode, streams[0].text, streams[1].text, trouble)
+
+
+def _ending(pid: int, *, closed: bool) -> tuple[int | None, str]:
+    """Return the program's wait status (None where it still runs) and what has not ended: what it started may hold its streams open."""
+    status = reap(pid, _GRACE_S if closed else 0.0)
+    if status is None:
+        return None, "gave no answer"
+    return status, "" if closed else "ended, but not all that it started did"
 
 
 class _Lines:

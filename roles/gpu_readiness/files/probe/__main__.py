@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from measurement import BurnIn, Measurement
 from plan import BURN_IN, LEVELS, STANDARD
-from workers import end_with_stdin
+from workers import end, end_with_stdin
 
 _LIMIT_S, _RESERVE_S = 300.0, 2.0
 
@@ -61,7 +61,7 @@ def main() -> None:
     finally:
         measurement.finish(stopped_by)
         if watcher:
-            watcher.end()
+            end([watcher])
     sys.stdout.write(json.dumps(measurement.result()) + "\n")
 
 

@@ -21,8 +21,9 @@ from typing import Any, BinaryIO
 
 import across
 import hub
+from devices import count_gpus
 from interfaces import address_of, towards
-from workers import Emit, Hear, Message, Work, Worker, alone
+from workers import Emit, Hear, Message, Work, Worker, alone, end
 
 _LOOKING_S = 60.0
 _SILENCE_S = 15.0  # without a sign of life from the meeting place
@@ -72,8 +73,7 @@ class Team:
 
     def outcome(self) -> Message:
         """End them, and say what came of it: a figure of the slowest, or why there is none and how far they came."""
-        for worker in self.workers:
-            worker.end()
+        end(self.workers)
         values = [last["value"] for last in self._last if "value" in last]
         whole = len(values) == len(self.workers)
         reasons = [last["unreadable"] for last in self._last if "unreadable" in last]
@@ -206,7 +206,7 @@ def _look(torch: Any, job: Message) -> Message:
         return {"ranks": 1, "model": "CPU"}
 
     def look(emit: Callable[[Any], None]) -> None:
-        count = torch.cuda.device_count()
+        count = count_gpus(torch)
         emit({"ranks": count, "model": ", ".join(sorted({torch.cuda.get_device_name(each) for each in range(count)}))})
 
     seen = alone(look, _LOOKING_S)

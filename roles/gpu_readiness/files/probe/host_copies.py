@@ -26,10 +26,11 @@ def measure(torch: Any, device: Any, seconds: float, nodes: Path = _NODES) -> di
     pattern = torch.empty(size // 4, device=device, dtype=torch.int32).random_()
     back = torch.empty_like(pattern)
     best = {"to_device": (0.0, -1), "from_device": (0.0, -1)}
-    correct = True
+    correct, kept = True, []
     for node, processors in places.items():
         with _on(processors):  # its memory is that of the node on whose processors it is touched first
             host = torch.empty(size // 4, dtype=torch.int32, pin_memory=device.type == "cuda")
+            kept.append(host)  # PyTorch would hand out the memory of one that is gone again, wherever it lies
             for way, target, source in (("from_device", host, pattern), ("to_device", back, host)):
                 took = repeat(torch, device, _copy(target, source), seconds / len(places) / 2, _LEAST_TIMES)
                 best[way] = max(best[way], (size / statistics.median(took) / 1e9, node))

@@ -19,7 +19,7 @@ from interfaces import knock
 from workers import Emit, Hear, Message
 
 _LOOK_S = 0.05
-_SLACK_S = 3.0  # between the end of a round and the word of it
+_SLACK_S = 10.0  # between the end of a round and the word of it: what hangs is ended first, and a busy node is slow
 _PARTING_S = 1.0
 _WAIT_S = 2
 _KNOCK_S = 3.0

@@ -14,10 +14,11 @@ from typing import Any
 
 import tasks
 from plan import plan
-from workers import ENDED, HANGS, Worker
+from workers import ENDED, ENDING_S, HANGS, Worker, end
 
 _CPU_RANKS = 2
 _LOOKING_S = 60.0
+_LEAVING_S = 10.0  # for the scout to be gone from all GPUs: in an exclusive compute mode no rank can start on one before
 _PATIENCE_S = 45.0  # beyond the time that a part has: for one that is slow, not for one that hangs
 _ALONE = "one GPU: there is nothing to exchange data with"
 _WORDS = {
@@ -67,7 +68,7 @@ class Measurement:
         self.ranks = [_rank(number) for number in range(count)]
         timing = plan(self.level, "cuda" if gpus else "cpu", time.monotonic() - self.start)
         self._copy_between(scout, gpus, timing.seconds["peers"])
-        self._end_workers()
+        self._end_workers(min(_LEAVING_S, self.end - time.monotonic()))
         folder = Path(tempfile.mkdtemp(prefix="probe-"))
         try:
             limit = max(1.0, self.end - time.monotonic())
@@ -212,9 +213,9 @@ class Measurement:
         self._workers.append(Worker(work))
         return self._workers[-1]
 
-    def _end_workers(self) -> None:
-        while self._workers:
-            self._workers.pop().end()
+    def _end_workers(self, seconds: float = ENDING_S) -> None:
+        workers, self._workers = self._workers, []
+        end(workers, seconds)
 
     def _until(self, seconds: float) -> float:
         return min(self.end, time.monotonic() + seconds + _PATIENCE_S)

@@ -12,6 +12,7 @@ import collectives
 import host_copies
 import matmul
 import peer_copies
+from devices import count_gpus
 from workers import Emit, Hear, Work, reason
 
 NO_FP8 = "this device has no fp8 (GPUs of compute capability 8.9 and later have)"
@@ -71,8 +72,7 @@ def _obey(emit: Emit, hear: Hear, tasks: dict[str, Task]) -> None:
 
 def _look(torch: Any) -> dict[str, Any]:
     try:
-        torch.cuda.init()
-        count = torch.cuda.device_count()
+        count = count_gpus(torch)
         return {"gpus": count, "nccl": ".".join(map(str, torch.cuda.nccl.version())), "reason": "PyTorch sees GPUs" if count else "no GPU"}
     except (AssertionError, RuntimeError) as error:
         return {"gpus": 0, "nccl": "", "reason": str(error).strip().splitlines()[0]}

@@ -9,7 +9,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 Message = dict[str, Any]
@@ -19,6 +19,8 @@ Work = Callable[[Emit, Hear], None]
 
 HANGS = "no answer in time: it hangs"
 ENDED = "its process ended without an answer"
+
+ENDING_S = 1.0  # for all that are killed together: one that is stuck in a driver does not end
 
 _PR_SET_PDEATHSIG = 1
 
@@ -66,11 +68,13 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):  # it has ended, which its answer will tell
             os.write(self._words, json.dumps(word).encode() + b"\n")
 
-    def end(self) -> None:
-        """End it, without waiting for one that cannot be ended."""
+    def kill(self) -> None:
+        """Kill it, and leave it to `part` to wait for that."""
         os.kill(self._pid, signal.SIGKILL)
-        until = time.monotonic() + 1
-        while time.monotonic() < until and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+
+    def part(self, until: float) -> None:
+        """Wait for its end until then, not for ever for one that cannot be ended."""
+        while os.waitpid(self._pid, os.WNOHANG) == (0, 0) and time.monotonic() < until:
             time.sleep(0.005)
         for pipe in (self._answers, self._words):
             os.close(pipe)
@@ -86,13 +90,22 @@ class Worker:
         return answer
 
 
+def end(workers: Sequence[Worker], seconds: float = ENDING_S) -> None:
+    """End them all at once, so that many that hang take no longer than one."""
+    for worker in workers:
+        worker.kill()
+    until = time.monotonic() + seconds
+    for worker in workers:
+        worker.part(until)
+
+
 def alone(work: Callable[[Callable[[Any], None]], None], seconds: float) -> Message:
     """Run `work(emit)` in a process of its own and return its one answer."""
     worker = Worker(lambda emit, _hear: work(lambda value: emit({"value": value})))
     try:
         return worker.answer(time.monotonic() + seconds)
     finally:
-        worker.end()
+        end([worker])
 
 
 def end_with_stdin() -> Worker:

@@ -407,6 +407,15 @@ ROWS: dict[str, Row] = {
     "image cannot use the GPUs": ({"probe": known(cpu_probe())}, {}, {("probe", "node1", "fail", "investigate", True)}, "not_ready"),
     "probe on the CPU, as the inventory says": ({"probe": known(cpu_probe())}, {"probe_device": "cpu"}, set(), "ready"),
     "PyTorch sees a GPU fewer": ({"probe": known(probe(gpus_seen=7))}, {}, {("probe", "node1", "fail", "investigate", True)}, "not_ready"),
+    "PyTorch sees one slice of all GPUs": (
+        {
+            "gpus": {index: {"mig_enabled": known(YES), "mig_pending": known(YES), "mig_devices": known(7)} for index in range(8)},
+            "probe": known(probe(gpus_seen=1, ranks=ranks()[:1], peers=absent, collectives=absent)),
+        },
+        {},
+        set(),
+        "ready",
+    ),
     "another PyTorch": ({}, {"torch_version": "2.6"}, {("torch_version", "node1", "fail", "investigate", False)}, "degraded"),
     "slow GPU": ({"probe": product(tflops=700.0)}, {}, {("matmul", GPU3, "fail", "investigate", False)}, "degraded"),
     "slow GPU, by lower gates": ({"probe": product(tflops=700.0)}, {"gate_fraction": 0.8, "straggler_percent": 12}, set(), "ready"),

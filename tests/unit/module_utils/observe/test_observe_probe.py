@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def observe(folder: Path, runtime: str = "container", seconds: float = 20, **cha
 
 
 def docker(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str, info: str = json.dumps(INFO), status: int = 0) -> None:
-    """Put a docker in the path that logs what it is asked, and does `run` for `docker run`."""
+    """Put a docker in the path that logs what it is asked, and does `run` for `docker run`, and what is in `remove` for `docker rm`."""
+    (folder / "remove").touch()
     (folder / "info").write_text(info)
     (folder / "etc/cdi").mkdir(parents=True, exist_ok=True)
     (folder / "etc/cdi/nvidia.yaml").write_text("cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n  - name: all\n")
@@ -51,7 +53,7 @@ def docker(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str, info: str = 
     program = folder / "docker"
     program.write_text(
         f'#!/bin/sh\necho "$@" >> {folder}/log\ncase "$1" in\n'
-        f"info) cat {folder}/info; exit {status};;\nimage) cat {folder}/digests;;\nrun) {run};;\nesac\n"
+        f"info) cat {folder}/info; exit {status};;\nimage) cat {folder}/digests;;\nrun) {run};;\nrm) . {folder}/remove;;\nesac\n"
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
@@ -110,8 +112,49 @@ def test_an_image_that_is_not_here_is_not_pulled(tmp_path: Path, monkeypatch: py
 def test_a_container_that_hangs_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker(tmp_path, monkeypatch, "sleep 60")
     assert "no answer within" in observe(tmp_path, seconds=2).why
-    run, remove = (tmp_path / "log").read_text().splitlines()[1:]
+    _info, run, remove, _digest = (tmp_path / "log").read_text().splitlines()
     assert remove.split() == ["rm", "--force", run.split()[4]]
+
+
+@pytest.mark.parametrize(
+    ("run", "remove", "stopped"),
+    [
+        ("sleep 60", ":", r"ended badly \(docker gave no answer within [\d.]+ s\)"),
+        (
+            "sleep 60",
+            "echo stuck >&2; exit 1",
+            r"ended badly \(docker gave .* its container \S+ could not be removed: exit status 1: stuck\)",
+        ),
+        ("exit 137", "", r"ended badly \(exit status 137: .*\)"),
+    ],
+    ids=["its container stays", "its container cannot be removed", "its container is killed"],
+)
+def test_what_was_measured_counts_though_it_did_not_end_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, remove: str, stopped: str
+) -> None:
+    (tmp_path / "remove").write_text(remove)
+    docker(tmp_path, monkeypatch, f"cat {tmp_path}/result; {run}")
+    found = observe(tmp_path, seconds=2)
+    assert re.fullmatch(stopped, found.value.stopped)
+    assert found.value.ranks == probe().ranks
+    assert ("rm --force" in (tmp_path / "log").read_text()) == bool(remove)
+
+
+def test_natively_what_was_measured_counts_though_a_process_of_it_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    natively(tmp_path, monkeypatch, f"cat {tmp_path}/result; sleep 60 >&2 &")
+    found = observe(tmp_path, "native", seconds=2)
+    assert "not all that it started did" in found.value.stopped
+    assert found.value.ranks == probe().ranks
+
+
+@pytest.mark.parametrize(("seconds", "left_s"), [(100, 20), (20, 7)])
+def test_the_probe_is_to_end_well_before_it_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, left_s: float
+) -> None:
+    docker(tmp_path, monkeypatch, f"cat {tmp_path}/result")
+    observe(tmp_path, seconds=seconds)
+    given = float((tmp_path / "log").read_text().partition("--seconds ")[2].split()[0])
+    assert left_s <= seconds - given < left_s + 5
 
 
 @pytest.mark.parametrize(
@@ -138,12 +181,17 @@ def test_a_probe_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert observe(tmp_path).why == "the probe ended with exit status 1: ModuleNotFoundError: No module named torch"
 
 
-def test_natively_the_first_python_with_torch_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    docker(tmp_path, monkeypatch, "")
-    python = tmp_path / "python3"
-    python.write_text(f'#!/bin/sh\ncase "$1" in -c) exit 0;; esac\ncat {tmp_path}/result\n')
+def natively(folder: Path, monkeypatch: pytest.MonkeyPatch, run: str) -> None:
+    """Put a Python that has PyTorch in the path, which does `run` for the probe."""
+    docker(folder, monkeypatch, "")
+    python = folder / "python3"
+    python.write_text(f'#!/bin/sh\ncase "$1" in -c) exit 0;; esac\n{run}\n')
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", "/no/python")
+
+
+def test_natively_the_first_python_with_torch_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    natively(tmp_path, monkeypatch, f"cat {tmp_path}/result")
     found = observe(tmp_path, "native").value
     assert replace(found, image=probe().image, sampled=probe().sampled) == probe()
 

@@ -42,6 +42,24 @@ def test_what_hangs_is_ended() -> None:
     assert output == ["one"]
 
 
+def test_what_it_leaves_behind_is_told_and_ended() -> None:
+    ended, output, _complaints = run("sleep 60 & echo $!", seconds=1)
+    assert (ended.returncode, ended.stdout) == (0, f"{output[0]}\n")
+    assert "ended, but not all that it started did within" in ended.trouble
+    end = time.monotonic() + 5
+    while lives(output[0]) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not lives(output[0])
+
+
+def lives(pid: str) -> bool:
+    """Whether a process is there, and not only waits for somebody to hear of its end."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 def test_what_is_not_there_is_told() -> None:
     assert "could not be started" in supervise(["/no/such/program"], Deadline(5), print, print).trouble
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpu.fleet.plugins.module_utils.fabric import lead, node
 
 pytest.importorskip("torch")
 
@@ -116,6 +118,14 @@ def test_a_fleet_measures_loses_a_node_goes_on_and_leaves_nothing_behind(agents:
     while time.monotonic() < until and any(Path(f"/proc/{pid}").exists() for pid in left):
         time.sleep(0.05)
     assert not [pid for pid in left if Path(f"/proc/{pid}").exists()]
+
+
+def test_who_ends_what_hangs_still_tells_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node ends its processes, then the meeting place gives up on it, and then whoever leads on the meeting place."""
+    monkeypatch.syspath_prepend(str(AGENT.parent))
+    workers, hub = importlib.import_module("workers"), importlib.import_module("hub")
+    assert hub._SLACK_S > 5 * workers.ENDING_S
+    assert lead._SLACK_S > hub._SLACK_S + node._KNOCKED_AT * hub._KNOCK_S
 
 
 def test_a_port_that_is_taken_is_said_and_no_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,7 +39,7 @@ def test_a_worker_answers_and_hears_to_go_on(workers: Any) -> None:
         worker.tell("go")
         assert worker.answer(time.monotonic() + 5) == {"value": 2}
     finally:
-        worker.end()
+        workers.end([worker])
 
 
 @pytest.mark.parametrize(
@@ -55,9 +57,20 @@ def test_a_worker_that_does_not_answer(workers: Any, work: Any, answer: dict[str
         assert worker.answer(time.monotonic() + limit_s) == answer
         worker.tell("go")
     finally:
-        worker.end()
+        workers.end([worker])
     with pytest.raises(ChildProcessError):
         os.waitpid(worker._pid, os.WNOHANG)
+
+
+def test_workers_that_cannot_be_ended_are_all_killed_and_hold_up_no_longer_than_one(workers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = [workers.Worker(lambda _emit, hear: hear()) for _ in range(4)]
+    start = time.monotonic()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "waitpid", lambda *_: (0, 0))
+        workers.end(stuck)
+    assert time.monotonic() - start < 2 * workers.ENDING_S
+    for worker in stuck:
+        assert os.waitstatus_to_exitcode(os.waitpid(worker._pid, 0)[1]) == -signal.SIGKILL
 
 
 def test_orders_are_carried_out_one_by_one(workers: Any) -> None:
@@ -71,7 +84,7 @@ def test_orders_are_carried_out_one_by_one(workers: Any) -> None:
             worker.tell(order)
         assert [worker.answer(time.monotonic() + 5)["value"] for _ in range(3)] == [{"a": [1, 2.5]}, ["b"], 0]
     finally:
-        worker.end()
+        workers.end([worker])
 
 
 @pytest.mark.parametrize("count", range(2, 9))
@@ -102,6 +115,59 @@ def test_processors_of_numa_nodes_are_read(monkeypatch: pytest.MonkeyPatch, tmp_
         (tmp_path / name).mkdir()
         (tmp_path / name / "cpulist").write_text(text + "\n")
     assert importlib.import_module("host_copies").numa_nodes(tmp_path) == {0: {0, 1}, 1: {2, 9}}
+
+
+def test_gpus_in_slices_are_counted_as_cuda_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PROBE))
+    cuda = SimpleNamespace(
+        init=lambda: None,
+        device_count=lambda: 8,  # by NVML
+        get_device_name=["NVIDIA H100 80GB HBM3 MIG 7g.80gb"].__getitem__,
+        nccl=SimpleNamespace(version=lambda: (2, 26, 2)),
+    )
+    torch = SimpleNamespace(cuda=cuda, _C=SimpleNamespace(_cuda_getDeviceCount=lambda: 1), __version__="2.7.1")
+    assert importlib.import_module("tasks")._look(torch)["gpus"] == 1
+    assert importlib.import_module("agent")._look(torch, {"device": "cuda"}) == {"ranks": 1, "model": "NVIDIA H100 80GB HBM3 MIG 7g.80gb"}
+
+
+def test_the_ranks_start_once_the_scout_is_gone_from_the_gpus(workers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    measurement, tasks = importlib.import_module("measurement"), importlib.import_module("tasks")
+    course: list[Any] = []
+    monkeypatch.setattr(tasks, "_look", lambda _torch: {"gpus": 1, "nccl": "", "reason": ""})
+    monkeypatch.setattr(tasks, "rank", lambda *_arguments, **_options: course.append("rank") or time.sleep)
+    end = measurement.end
+    monkeypatch.setattr(measurement, "end", lambda workers, seconds: course.append(seconds) or end(workers, seconds))
+    monkeypatch.setattr(measurement.Measurement, "_start", lambda _self: 1 // 0)
+    for left, least, most in ((100, 10, 10), (4, 0, 4)):
+        course.clear()
+        measured = measurement.Measurement(None, "quick", time.monotonic() + left, time.monotonic())
+        with pytest.raises(ZeroDivisionError):
+            measured.run("cuda", None)
+        measured.finish()
+        assert least <= course[0] <= most
+        assert course[1:] == ["rank", workers.ENDING_S]
+
+
+@needs_torch
+def test_memory_on_a_numa_node_is_never_that_of_another_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PyTorch keeps pinned memory that is free and hands it out again, wherever it lies."""
+    monkeypatch.syspath_prepend(str(PROBE))
+    torch, host_copies = importlib.import_module("torch"), importlib.import_module("host_copies")
+    for number in range(4):
+        (tmp_path / f"node{number}").mkdir()
+        (tmp_path / f"node{number}/cpulist").write_text(",".join(map(str, os.sched_getaffinity(0))))
+    made: list[weakref.ref[Any]] = []
+
+    def empty(*arguments: Any, **options: Any) -> Any:
+        assert all(each() is not None for each in made)
+        tensor = plain(*arguments, **options)
+        made.append(weakref.ref(tensor))
+        return tensor
+
+    plain = torch.empty
+    monkeypatch.setattr(torch, "empty", empty)
+    assert host_copies.measure(torch, torch.device("cpu"), 0.01, tmp_path)["correct"]
+    assert len(made) == 1 + 4
 
 
 def probe(*arguments: str, before: str = "", timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
