@@ -83,7 +83,9 @@ def main() -> None:
     print(f"  the container {container:.1f} s ({container / total:.0%}), Ansible {total - container:.1f} s ({1 - container / total:.0%})")
     tally = Tally()
     with one_more() as said:
-        tally.run(ROOT, "playbooks/workspace.yml", "inventories/sandbox", node="gpu-01", name=NAME, **said)
+        status = tally.run(ROOT, "playbooks/workspace.yml", "inventories/sandbox", node="gpu-01", name=NAME, **said)
+    if status != "successful":
+        raise SystemExit(f"found that playbooks/workspace.yml ended {status} through ansible-runner, expected successful. Next: run it by hand")
     print("\none more, through ansible-runner:")
     tally.print_seconds()
 

@@ -28,10 +28,11 @@ from ansible_collections.gpu.fleet.plugins.module_utils.reading import Reading
 from ansible_collections.gpu.fleet.plugins.module_utils.tables import GpuReference, Tables
 
 _FP8_PHASE = "matmul_fp8"
-# The table's measured figures are of the best of many shapes, in bursts too short to meet the power limit. Of this product, on all GPUs at
-# once and for tens of seconds, a good GPU does about so much of them.
+# The table's measured figures are of the best of many shapes, in bursts too short to meet the power limit. How much of them this product
+# reaches, on all GPUs at once and for tens of seconds, is a judgement and not measured: short runs on an H100 were published from 668 to
+# 798 of its 794 TFLOP/s, and sustained ones are lower.
 _SUSTAINED = 0.83
-# Where nobody has published a measured figure: what even a card that its power limit holds far below its peak does.
+# Where nobody has published a measured figure: coarse, so that a card that its power limit holds far below its peak passes. A judgement too.
 _OF_THE_PEAK = 0.3
 _TRUTH = "a product computed in double precision on the CPU"
 _NO_CAUSE = (
