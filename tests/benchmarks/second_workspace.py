@@ -85,7 +85,7 @@ def main() -> None:
     with one_more() as said:
         status = tally.run(ROOT, "playbooks/workspace.yml", "inventories/sandbox", node="gpu-01", name=NAME, **said)
     if status != "successful":
-        raise SystemExit(f"found that playbooks/workspace.yml ended {status} through ansible-runner, expected successful. Next: run it by hand")
+        raise SystemExit(f"found that playbooks/workspace.yml ended {status}, expected successful. Next: run it by hand")
     print("\none more, through ansible-runner:")
     tally.print_seconds()
 

@@ -32,7 +32,7 @@ _FP8_PHASE = "matmul_fp8"
 # reaches, on all GPUs at once and for tens of seconds, is a judgement and not measured: short runs on an H100 were published from 668 to
 # 798 of its 794 TFLOP/s, and sustained ones are lower.
 _SUSTAINED = 0.83
-# Where nobody has published a measured figure: coarse, so that a card that its power limit holds far below its peak passes. A judgement too.
+# Where nobody has published a measured figure. A judgement too, so coarse that a card that its power limit holds far below its peak passes.
 _OF_THE_PEAK = 0.3
 _TRUTH = "a product computed in double precision on the CPU"
 _NO_CAUSE = (
